@@ -1,0 +1,22 @@
+//! The bytes: control messages, tick messages, cell frames. `docs/protocol.md` is the normative
+//! text; this module follows it.
+//!
+//! Reading checks everything and never panics; writing asserts.
+
+pub mod cell_frame;
+pub mod close;
+pub mod codec;
+pub mod error;
+pub mod message;
+pub mod packet;
+pub mod tick_message;
+
+pub use cell_frame::{Avatar, Cell, CellChange, FrameStamp};
+pub use close::CloseReason;
+pub use error::DecodeError;
+pub use message::{ClientMessage, RosterEntry, ServerMessage, Welcome};
+pub use packet::{Block, PacketReader};
+pub use tick_message::{CellPart, TickComposer, TickHead, TickReader, TickView};
+
+/// The WebSocket sub-protocol that this crate speaks.
+pub const SUBPROTOCOL: &str = "tickwire.v1";
