@@ -80,13 +80,13 @@ mod tests {
             let radians = f64::from(angle) * std::f64::consts::TAU / 256.0;
             let (x, y) = Angle(angle).direction();
             assert_eq!(
-                f64::from(x),
-                (radians.cos() * 4096.0).round(),
+                x,
+                (radians.cos() * 4096.0).round() as i32,
                 "cosine of {angle}"
             );
             assert_eq!(
-                f64::from(y),
-                (radians.sin() * 4096.0).round(),
+                y,
+                (radians.sin() * 4096.0).round() as i32,
                 "sine of {angle}"
             );
         }

@@ -121,7 +121,7 @@ pub fn step(body: &Body, input: &Input, rules: &MoveRules, arena: &Arena) -> Bod
         None if input.throttle().level() > 0 => input.heading(),
         None => body.facing,
     };
-    let dash = step_dash(body, input, facing, rules);
+    let dash = step_dash(body, *input, facing, rules);
     let velocity = if dash.ticks_left > 0 {
         along(dash.heading, rules.dash_speed)
     } else {
@@ -155,7 +155,7 @@ pub fn step(body: &Body, input: &Input, rules: &MoveRules, arena: &Arena) -> Bod
 }
 
 /// The dash that is in force during this tick.
-fn step_dash(body: &Body, input: &Input, facing: Angle, rules: &MoveRules) -> Dash {
+fn step_dash(body: &Body, input: Input, facing: Angle, rules: &MoveRules) -> Dash {
     if input.dash() && body.dash.cooldown == 0 && body.dash.ticks_left == 0 {
         let heading = if input.throttle().level() > 0 {
             input.heading()
