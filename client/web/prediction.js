@@ -1,0 +1,138 @@
+// The own avatar ahead of the server: stepped with the player's inputs at once, compared bit by
+// bit with the stream's own body, and replayed from there where they differ.
+
+import { Avatars, IDLE } from './body.js';
+import { UNIT } from './limits.js';
+
+/** Ticks of inputs and predicted bodies kept; a power of two. */
+const HISTORY = 256;
+/** Ticks that prediction may run ahead of the last authoritative body. */
+const AHEAD_MAX = 100;
+/** A correction larger than this is shown at once, in units. */
+const SNAP_UNITS = 4;
+/** Time in which the visible rest of a correction decays to 1/e, in seconds. */
+const SMOOTHING_SECONDS = 0.1;
+
+export class Prediction {
+  constructor(world) {
+    this.world = world;
+    /** Row `tick % HISTORY`: the input of that tick and the body at its end. */
+    this.history = new Avatars(HISTORY);
+    this.history.length = HISTORY;
+    this.current = new Avatars(1);
+    this.previous = new Avatars(1);
+    /** The last tick predicted, the last one confirmed; -1 before the first body. */
+    this.tick = -1;
+    this.confirmed = -1;
+    this.errorX = 0;
+    this.errorY = 0;
+    this.corrections = { late_input: 0, server_event: 0, resync: 0 };
+    this.resyncing = true;
+  }
+
+  get ready() {
+    return this.confirmed >= 0;
+  }
+
+  /** The next comparison may differ for a reason of the connection's: a pause, a keyframe. */
+  expectResync() {
+    this.resyncing = true;
+  }
+
+  /** Runs the tick after the last one with this input. Returns whether it did. */
+  advance(input) {
+    if (!this.ready || this.tick - this.confirmed >= AHEAD_MAX) return false;
+    this.tick += 1;
+    this.previous.copyBody(0, this.current, 0);
+    this.current.setInput(0, input);
+    this.world.step(this.current, 0);
+    this.history.copyRow(this.tick & (HISTORY - 1), this.current, 0);
+    return true;
+  }
+
+  /** The server's body at the end of `tick`, in row `row` of `avatars`. */
+  confirm(tick, avatars, row) {
+    const at = tick & (HISTORY - 1);
+    const first = !this.ready;
+    if (!first && tick > this.confirmed && tick <= this.tick) {
+      this.confirmed = tick;
+      if (this.history.sameBody(at, avatars, row)) {
+        this.resyncing = false;
+        return;
+      }
+      this.count(this.history.sameInput(at, avatars, row));
+    }
+    this.confirmed = tick;
+    this.rebase(tick, avatars, row, first);
+    this.resyncing = false;
+  }
+
+  count(sameInput) {
+    if (this.resyncing) this.corrections.resync += 1;
+    else if (sameInput) this.corrections.server_event += 1;
+    else this.corrections.late_input += 1;
+  }
+
+  rebase(tick, avatars, row, first) {
+    const oldX = this.current.x[0];
+    const oldY = this.current.y[0];
+    const last = this.tick;
+    this.current.copyRow(0, avatars, row);
+    this.previous.copyRow(0, avatars, row);
+    this.history.copyRow(tick & (HISTORY - 1), avatars, row);
+    this.tick = tick;
+    // The inputs stay as they were; only what came of them is computed again.
+    for (let next = tick + 1; next <= last; next++) {
+      const at = next & (HISTORY - 1);
+      this.previous.copyBody(0, this.current, 0);
+      this.current.copyInput(0, this.history, at);
+      this.world.step(this.current, 0);
+      this.history.copyBody(at, this.current, 0);
+      this.tick = next;
+    }
+    if (first) return;
+    this.errorX += (oldX - this.current.x[0]) / UNIT;
+    this.errorY += (oldY - this.current.y[0]) / UNIT;
+    if (Math.hypot(this.errorX, this.errorY) > SNAP_UNITS) {
+      this.errorX = 0;
+      this.errorY = 0;
+    }
+  }
+
+  /** Forgets ticks after `tick`, when the clock jumps back. */
+  rewind(tick) {
+    if (!this.ready || tick >= this.tick || tick < this.confirmed || this.tick - tick >= HISTORY) return;
+    this.tick = tick;
+    this.current.copyRow(0, this.history, tick & (HISTORY - 1));
+    this.previous.copyRow(0, this.current, 0);
+  }
+
+  /** Lets the visible error decay; once per drawn frame. */
+  smooth(seconds) {
+    const keep = Math.exp(-seconds / SMOOTHING_SECONDS);
+    this.errorX *= keep;
+    this.errorY *= keep;
+  }
+
+  /** Writes the drawn state `fraction` of a tick after the previous tick into `own`. */
+  view(fraction, own) {
+    const part = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
+    const { current, previous } = this;
+    own.x = (previous.x[0] + (current.x[0] - previous.x[0]) * part) / UNIT + this.errorX;
+    own.y = (previous.y[0] + (current.y[0] - previous.y[0]) * part) / UNIT + this.errorY;
+    own.vx = (current.vx[0] / 65536) * this.world.tickRate;
+    own.vy = (current.vy[0] / 65536) * this.world.tickRate;
+    own.facing = current.facing[0];
+    own.dashing = current.dashTicks[0] > 0;
+    own.dashReady = 1 - current.dashCooldown[0] / this.world.movement.dashCooldownTicks;
+    own.throttle = current.throttle[0];
+  }
+
+  /** The input recorded for a tick, for tests. */
+  inputAt(tick) {
+    if (tick > this.tick || tick <= this.tick - HISTORY) return IDLE;
+    const at = tick & (HISTORY - 1);
+    const { heading, throttle, aim, dash } = this.history;
+    return { heading: heading[at], throttle: throttle[at], aim: aim[at], dash: dash[at] };
+  }
+}
