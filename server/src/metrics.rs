@@ -1,0 +1,117 @@
+//! Counters of the whole process: plain atomics, raised where things happen, read by whoever
+//! reports them. All are totals since the start unless their text says "at present".
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows, or that counts what is present.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// `count` more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// One less, for what is counted at present.
+    pub fn decrement(&self) {
+        self.subtract(1);
+    }
+
+    /// `count` less, for what is counted at present.
+    pub fn subtract(&self, count: u64) {
+        self.0.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $name:ident,)+) => {
+        /// Every counter of the server.
+        #[derive(Debug, Default)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub $name: Counter,)+
+        }
+
+        impl Metrics {
+            /// Name, help and value of every counter, in the order of declaration.
+            pub fn snapshot(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), concat!($($help),+), self.$name.get()),)+]
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Rooms at present.
+    rooms,
+    /// Players in rooms at present.
+    players,
+    /// Spectators in rooms at present.
+    spectators,
+    /// Sessions (admitted or waiting for admission) at present.
+    sessions,
+    /// Open connections at present, whatever they speak.
+    connections,
+    /// Connections accepted.
+    connections_accepted,
+    /// Sockets upgraded to the protocol.
+    upgrades,
+    /// Handshakes refused before the upgrade.
+    handshakes_refused,
+    /// Ticks run, all rooms together.
+    ticks,
+    /// Ticks that took longer than their period.
+    ticks_overrun,
+    /// Ticks left out because a worker was too far behind.
+    ticks_skipped,
+    /// Inputs taken over.
+    inputs,
+    /// Inputs that came after their tick had run; applied at the next tick.
+    inputs_late,
+    /// Inputs dropped because their tick lay too far ahead.
+    inputs_too_early,
+    /// Client messages dropped: the channel to the worker was full.
+    messages_dropped,
+    /// Chat lines sent on.
+    chats,
+    /// Chat lines dropped by the rate limit.
+    chats_dropped,
+    /// Sparks picked up.
+    pickups,
+    /// Avatars bumped by a dash.
+    bumps,
+    /// Keyframes encoded; each at most once per cell and tick.
+    keyframes_encoded,
+    /// Keyframes sent, all sessions together.
+    keyframes_sent,
+    /// Times that a session skipped ticks and continued with keyframes.
+    conflations,
+    /// Times that a session skipped ticks and was sent all of them at once.
+    catch_ups,
+    /// Keyframes asked for by clients whose replica was wrong or missing.
+    resyncs,
+    /// Packets sent.
+    packets_sent,
+    /// Bytes of packets sent, with their WebSocket headers.
+    bytes_sent,
+    /// Client messages received.
+    messages_received,
+    /// Bytes of client messages received.
+    bytes_received,
+    /// Sessions ended because a message broke a rule of the protocol.
+    protocol_violations,
+    /// Sessions ended because the client took no data for too long.
+    no_progress_closes,
+    /// Sessions ended because pings were not answered.
+    heartbeat_closes,
+}

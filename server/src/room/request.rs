@@ -1,0 +1,112 @@
+//! What a room is made from, asked for, and answers.
+
+use crate::metrics::Metrics;
+use std::sync::Arc;
+use tickwire_shared::game::{Input, World};
+use tickwire_shared::wire::CloseReason;
+use tickwire_shared::{LocalTime, PlayerId, Tick};
+
+/// The server's number of a session, unique for the life of the process. Never on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub u64);
+
+/// How to make a room.
+#[derive(Clone, Debug)]
+pub struct RoomConfig {
+    /// Its name, already checked.
+    pub name: String,
+    /// Arena, grid, movement and tick rate.
+    pub world: Arc<World>,
+    /// Players that the room takes; spectators are not counted.
+    pub players_max: usize,
+    /// The seed of everything random in the room.
+    pub seed: u64,
+    /// Where the room counts what happens.
+    pub metrics: Arc<Metrics>,
+}
+
+impl RoomConfig {
+    /// A room with room for all, its own counters and seed 0; for tests and laboratories.
+    pub fn new(name: impl Into<String>, world: Arc<World>) -> RoomConfig {
+        RoomConfig {
+            name: name.into(),
+            world,
+            players_max: tickwire_shared::limits::ROOM_PLAYERS_MAX,
+            seed: 0,
+            metrics: Arc::default(),
+        }
+    }
+}
+
+/// What everybody who has to do with a room may know of it, at any time and from any thread.
+#[derive(Debug)]
+pub struct RoomInfo {
+    /// Its name.
+    pub name: String,
+    /// Arena, grid, movement and tick rate.
+    pub world: Arc<World>,
+    /// The process's counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A request to a room. Answers, where there are any, are [`Notice`]s of the next broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomRequest {
+    /// A session wants in. The next broadcast holds the answer.
+    Join {
+        /// The session.
+        session: SessionKey,
+        /// The name the client asked for, as it came.
+        name: String,
+        /// Whether it only watches.
+        spectator: bool,
+    },
+    /// A session is over, admitted or not. Its player leaves.
+    Leave {
+        /// The session.
+        session: SessionKey,
+    },
+    /// A player's intent.
+    Input {
+        /// The player.
+        player: PlayerId,
+        /// The tick it is for.
+        tick: Tick,
+        /// The intent.
+        input: Input,
+        /// When the server received it.
+        arrived: LocalTime,
+    },
+    /// A line for everyone.
+    Chat {
+        /// Who says it.
+        player: PlayerId,
+        /// The line, not empty and within its limit.
+        text: String,
+    },
+    /// An operator removes a session.
+    Kick {
+        /// The session.
+        session: SessionKey,
+        /// Told to its client.
+        reason: CloseReason,
+    },
+}
+
+/// Something that a broadcast tells one session only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The session is in.
+    Admitted(Admitted),
+    /// The session is out: refused, or removed later.
+    Ended(CloseReason),
+}
+
+/// What a session is in the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// Its player; `None` for a spectator.
+    pub player: Option<PlayerId>,
+    /// Its name after normalisation.
+    pub name: Arc<str>,
+}

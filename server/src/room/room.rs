@@ -1,0 +1,356 @@
+//! The tick of a room on one page: [`Room::tick`].
+
+use super::broadcast::{Broadcast, PlayerRow};
+use super::inputs::Pushed;
+use super::interest::Changes;
+use super::players::Players;
+use super::pool::Pool;
+use super::request::{Admitted, Notice, RoomConfig, RoomInfo, RoomRequest, SessionKey};
+use super::roster::Roster;
+use super::rules::{Bumping, Sparks};
+use super::text::{clean, normalise_name};
+use super::trace::{TRACE_START, trace};
+use bytes::Bytes;
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tickwire_shared::game::{Body, Input};
+use tickwire_shared::limits::CHAT_BYTES_MAX;
+use tickwire_shared::wire::{Cell, CloseReason, FrameStamp, RosterEntry, ServerMessage, packet};
+use tickwire_shared::{CellId, LocalTime, PlayerId, Tick};
+
+/// One room of the game.
+#[derive(Debug)]
+pub struct Room {
+    info: Arc<RoomInfo>,
+    players_max: usize,
+    /// The tick that runs next.
+    next: Tick,
+    random: Pcg32,
+    players: Players,
+    /// Who is here: sessions with their player, spectators without.
+    members: BTreeMap<SessionKey, Option<PlayerId>>,
+    sparks: Sparks,
+    bumping: Bumping,
+    cells: Vec<Cell>,
+    changes: Changes,
+    news: News,
+    roster: Arc<Roster>,
+    leaders: Vec<(PlayerId, u32)>,
+    scores: Bytes,
+    pool: Pool,
+    trace: u64,
+}
+
+/// What happened since the last broadcast that everybody or somebody must be told.
+#[derive(Debug, Default)]
+struct News {
+    joined: Vec<RosterEntry>,
+    left: Vec<PlayerId>,
+    chats: Vec<ServerMessage>,
+    notices: Vec<(SessionKey, Notice)>,
+}
+
+impl Room {
+    /// An empty room before its first tick.
+    pub fn new(config: RoomConfig) -> Room {
+        let RoomConfig {
+            name,
+            world,
+            players_max,
+            seed,
+            metrics,
+        } = config;
+        metrics.rooms.increment();
+        Room {
+            players_max,
+            next: Tick(0),
+            random: Pcg32::seed_from_u64(seed),
+            players: Players::default(),
+            members: BTreeMap::new(),
+            sparks: Sparks::new(&world),
+            bumping: Bumping::new(&world),
+            cells: vec![Cell::default(); world.grid.len()],
+            changes: Changes::default(),
+            news: News::default(),
+            roster: Arc::default(),
+            leaders: Vec::new(),
+            scores: Bytes::new(),
+            pool: Pool::default(),
+            trace: TRACE_START,
+            info: Arc::new(RoomInfo {
+                name,
+                world,
+                metrics,
+            }),
+        }
+    }
+
+    /// Name, world, counters.
+    pub fn info(&self) -> &Arc<RoomInfo> {
+        &self.info
+    }
+
+    /// The tick that runs next.
+    pub fn next_tick(&self) -> Tick {
+        self.next
+    }
+
+    /// Players and spectators.
+    pub fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Players.
+    pub fn player_count(&self) -> usize {
+        self.players.len()
+    }
+
+    /// A running hash of all that the simulation did: the same for the same seed and requests, on
+    /// every platform.
+    pub fn trace_hash(&self) -> u64 {
+        self.trace
+    }
+
+    /// Takes a request that arrived before the next tick. Requests about nobody are ignored: the
+    /// player may have left while the request was under way.
+    pub fn push(&mut self, request: RoomRequest) {
+        match request {
+            RoomRequest::Join {
+                session,
+                name,
+                spectator,
+            } => self.join(session, &name, spectator),
+            RoomRequest::Leave { session } => self.leave(session),
+            RoomRequest::Input {
+                player,
+                tick,
+                input,
+                arrived,
+            } => self.input(player, tick, input, arrived),
+            RoomRequest::Chat { player, text } => self.chat(player, &text),
+            RoomRequest::Kick { session, reason } => {
+                if self.members.contains_key(&session) {
+                    self.leave(session);
+                    self.news.notices.push((session, Notice::Ended(reason)));
+                }
+            }
+        }
+    }
+
+    /// Runs one tick. `now` is the time at which it was to start, whenever it really does.
+    pub fn tick(&mut self, now: LocalTime) -> Arc<Broadcast> {
+        let tick = self.next;
+        self.step(tick, now);
+        self.apply_rules(tick);
+        self.changes
+            .regroup(&self.info.world.grid, &mut self.players);
+        let mut broadcast = self.pool.take(&self.info);
+        broadcast.tick = tick;
+        self.encode(tick, &mut broadcast);
+        self.tell_players(&mut broadcast);
+        self.tell_everybody(tick, &mut broadcast);
+        self.trace = trace(self.trace, tick, &self.players, &self.sparks);
+        self.next = tick.next();
+        self.info.metrics.ticks.increment();
+        self.pool.share(broadcast)
+    }
+
+    /// One input per player, one step per body.
+    fn step(&mut self, tick: Tick, now: LocalTime) {
+        let world = &self.info.world;
+        for (_, player) in self.players.iter_mut() {
+            player.input = player.inputs.take(tick, now, world.tick_rate);
+            player.body = world.step(&player.body, &player.input);
+        }
+    }
+
+    fn apply_rules(&mut self, tick: Tick) {
+        let world = &self.info.world;
+        let bumps = self.bumping.run(world, tick, &mut self.players);
+        let picked = self
+            .sparks
+            .pick_up(world, tick, &mut self.players, &mut self.changes);
+        self.sparks
+            .respawn(world, tick, &mut self.random, &mut self.changes);
+        self.info.metrics.bumps.add(bumps);
+        self.info.metrics.pickups.add(picked);
+    }
+
+    /// Every cell once, whoever follows it.
+    fn encode(&mut self, tick: Tick, out: &mut Broadcast) {
+        let world = &self.info.world;
+        let players = &self.players;
+        self.changes.sort();
+        for (index, cell) in self.cells.iter_mut().enumerate() {
+            let id = CellId(index as u16);
+            let truth = |player: PlayerId| match players.get(player) {
+                Some(player) => (player.input, player.body),
+                None => (Input::IDLE, Body::default()),
+            };
+            let stamp = FrameStamp { cell: id, tick };
+            cell.encode_delta(world, stamp, self.changes.of(id), truth, &mut out.frames);
+            out.frame_ends.push(out.frames.len() as u32);
+        }
+        self.changes.clear();
+        out.cells.clone_from(&self.cells);
+    }
+
+    fn tell_players(&self, out: &mut Broadcast) {
+        out.players
+            .resize(self.players.id_bound().into(), PlayerRow::default());
+        for (id, player) in self.players.iter() {
+            out.players[id.index()] = PlayerRow {
+                cell: player.cell.unwrap_or_default(),
+                margin: player.inputs.margin(),
+                score: player.score,
+            };
+        }
+    }
+
+    fn tell_everybody(&mut self, tick: Tick, out: &mut Broadcast) {
+        let News {
+            joined,
+            left,
+            chats,
+            notices,
+        } = &mut self.news;
+        if !joined.is_empty() || !left.is_empty() {
+            let message = ServerMessage::Roster {
+                joined: std::mem::take(joined),
+                left: std::mem::take(left),
+            };
+            packet::put_control(&message, &mut out.control);
+            self.roster = Arc::new(self.players.roster());
+        }
+        if tick.0.is_multiple_of(self.info.world.tick_rate.hz().into()) {
+            let leaders = self.players.leaders();
+            if leaders != self.leaders {
+                let mut block = Vec::new();
+                let message = ServerMessage::Scores {
+                    leaders: leaders.clone(),
+                };
+                packet::put_control(&message, &mut block);
+                out.control.extend_from_slice(&block);
+                self.leaders = leaders;
+                self.scores = block.into();
+            }
+        }
+        for chat in chats.drain(..) {
+            packet::put_control(&chat, &mut out.control);
+        }
+        // Stable, so that what concerns one session stays in order.
+        notices.sort_by_key(|(key, _)| *key);
+        out.notices.append(notices);
+        out.roster = self.roster.clone();
+        out.scores = self.scores.clone();
+        out.leader_cell = self.leader_cell();
+    }
+
+    fn join(&mut self, session: SessionKey, raw_name: &str, spectator: bool) {
+        let admitted = if spectator {
+            self.info.metrics.spectators.increment();
+            Admitted {
+                player: None,
+                name: normalise_name(raw_name).into(),
+            }
+        } else if self.players.len() >= self.players_max {
+            let notice = Notice::Ended(CloseReason::RoomFull);
+            self.news.notices.push((session, notice));
+            return;
+        } else {
+            let position = self.info.world.arena.free_position(self.random.next_u32());
+            let body = Body::at(position);
+            let (id, name) = self.players.add(session, raw_name, body, self.next);
+            self.info.metrics.players.increment();
+            self.news.joined.push(RosterEntry {
+                id,
+                name: name.to_string(),
+            });
+            Admitted {
+                player: Some(id),
+                name,
+            }
+        };
+        self.members.insert(session, admitted.player);
+        self.news
+            .notices
+            .push((session, Notice::Admitted(admitted)));
+    }
+
+    fn leave(&mut self, session: SessionKey) {
+        match self.members.remove(&session) {
+            None => {}
+            Some(None) => self.info.metrics.spectators.decrement(),
+            Some(Some(id)) => {
+                if let Some(player) = self.players.remove(id) {
+                    debug_assert_eq!(player.session, session);
+                    if let Some(cell) = player.cell {
+                        self.changes.avatars_left.push(cell, id);
+                    }
+                    self.news.joined.retain(|entry| entry.id != id);
+                    self.news.left.push(id);
+                    self.info.metrics.players.decrement();
+                }
+            }
+        }
+        self.news.notices.retain(|(key, _)| *key != session);
+    }
+
+    fn input(&mut self, player: PlayerId, tick: Tick, input: Input, arrived: LocalTime) {
+        let Some(player) = self.players.get_mut(player) else {
+            return;
+        };
+        let metrics = &self.info.metrics;
+        metrics.inputs.increment();
+        match player.inputs.push(tick, input, self.next, arrived) {
+            Pushed::InTime => {}
+            Pushed::Late => metrics.inputs_late.increment(),
+            Pushed::TooEarly => metrics.inputs_too_early.increment(),
+        }
+    }
+
+    fn chat(&mut self, id: PlayerId, text: &str) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        let text = clean(text, CHAT_BYTES_MAX);
+        if text.is_empty() {
+            return;
+        }
+        if player.chat.take(self.next, self.info.world.tick_rate) {
+            self.info.metrics.chats.increment();
+            self.news.chats.push(ServerMessage::Chat {
+                from: Some(id),
+                text,
+            });
+        } else {
+            self.info.metrics.chats_dropped.increment();
+        }
+    }
+
+    fn leader_cell(&self) -> CellId {
+        let leader = self
+            .leaders
+            .first()
+            .and_then(|(id, _)| self.players.get(*id))
+            .or_else(|| self.players.iter().next().map(|(_, player)| player));
+        let world = &self.info.world;
+        leader
+            .and_then(|player| player.cell)
+            .unwrap_or_else(|| world.grid.cell_at(world.arena.size() / 2))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let metrics = &self.info.metrics;
+        metrics.rooms.decrement();
+        let players = self.players.len() as u64;
+        metrics.players.subtract(players);
+        metrics
+            .spectators
+            .subtract(self.members.len() as u64 - players);
+    }
+}

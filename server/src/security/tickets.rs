@@ -1,0 +1,324 @@
+//! Resume tickets: how a player whose connection was lost gets the own avatar back.
+//!
+//! A ticket is 24 random bytes. The server keeps its SHA-256 only, so that neither a core dump nor
+//! the state directory hands out tickets. A ticket names one *seat* (a player of a room), is bound
+//! to the identity it was given to, works once, and is replaced by a new one each time.
+//!
+//! **Works once, with one exception.** A client may lose its second connection before it received
+//! the new ticket; with a strict rule it could never come back. So the ticket used last stays
+//! good until the client proves by any message that it holds the new one ([`Tickets::confirm`]).
+//!
+//! Time and randomness are arguments; the shell draws the bytes.
+
+use super::Identity;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use tickwire_shared::{LocalTime, PlayerId};
+
+/// Random bytes of a ticket: 192 bits cannot be guessed, and 32 letters fit any header.
+pub const TICKET_BYTES: usize = 24;
+
+/// A ticket as the client holds it. Its `Debug` shows nothing, so that no log line gives it away.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket([u8; TICKET_BYTES]);
+
+/// The identity of a seat, unique while this server runs and in what it stores: a player's id is
+/// reused some day, and a room's name may be used by another room.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct SeatId(pub u64);
+
+/// A player of a room who may come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// The room.
+    pub room: String,
+    /// The player in it.
+    pub player: PlayerId,
+    /// Who sits there.
+    pub identity: Identity,
+}
+
+/// Why a ticket was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// It does not have the form of a ticket.
+    #[error("the resume ticket is malformed")]
+    Malformed,
+    /// Never issued, used already, or its player is gone.
+    #[error("the resume ticket is unknown: it was used, its time is over, or it was never issued")]
+    Unknown,
+    /// The grace period is over.
+    #[error("the resume ticket came too late")]
+    Expired,
+    /// Issued to somebody else.
+    #[error("the resume ticket belongs to somebody else")]
+    WrongIdentity,
+    /// Issued for a seat in another room.
+    #[error("the resume ticket is for another room")]
+    WrongRoom,
+}
+
+/// All seats that can be resumed. One row per player of this server; rows go with their players,
+/// so the rooms' limits bound this table as well.
+#[derive(Debug)]
+pub struct Tickets {
+    grace: Duration,
+    next_seat: u64,
+    seats: BTreeMap<SeatId, Row>,
+    by_hash: BTreeMap<TicketHash, SeatId>,
+}
+
+/// A seat as it is stored at drain and taken up at the next start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSeat {
+    /// Its identity.
+    pub id: SeatId,
+    /// What it is.
+    pub seat: Seat,
+    /// The hash of its ticket in hexadecimal digits.
+    pub ticket_sha256: String,
+}
+
+type TicketHash = [u8; 32];
+
+#[derive(Debug)]
+struct Row {
+    seat: Seat,
+    /// The newest ticket.
+    current: TicketHash,
+    /// The one used last, until the client shows that it holds `current`.
+    previous: Option<TicketHash>,
+    /// `None` while a connection holds the seat.
+    expires: Option<LocalTime>,
+}
+
+impl Ticket {
+    /// A ticket of these random bytes.
+    pub fn new(bytes: [u8; TICKET_BYTES]) -> Ticket {
+        Ticket(bytes)
+    }
+
+    /// Reads the form that the client holds.
+    pub fn parse(text: &str) -> Result<Ticket, TicketError> {
+        let mut bytes = [0; TICKET_BYTES];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(TICKET_BYTES) => Ok(Ticket(bytes)),
+            _ => Err(TicketError::Malformed),
+        }
+    }
+
+    /// The form that the client holds: base64url without padding, which is legal in a
+    /// WebSocket sub-protocol's name.
+    pub fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    fn hash(&self) -> TicketHash {
+        Sha256::digest(self.0).into()
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(..)")
+    }
+}
+
+impl Tickets {
+    /// No seats yet. A seat without a connection can be resumed for `grace`.
+    pub fn new(grace: Duration) -> Tickets {
+        Tickets {
+            grace,
+            next_seat: 1,
+            seats: BTreeMap::new(),
+            by_hash: BTreeMap::new(),
+        }
+    }
+
+    /// How long a seat outlives its connection.
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    /// An id for a seat that is about to be taken.
+    pub fn reserve(&mut self) -> SeatId {
+        let id = SeatId(self.next_seat);
+        self.next_seat += 1;
+        id
+    }
+
+    /// A connection took `seat`; `ticket` brings its player back.
+    pub fn open(&mut self, id: SeatId, seat: Seat, ticket: &Ticket) {
+        let current = ticket.hash();
+        let row = Row {
+            seat,
+            current,
+            previous: None,
+            expires: None,
+        };
+        self.close(id);
+        self.seats.insert(id, row);
+        self.by_hash.insert(current, id);
+    }
+
+    /// Somebody shows a ticket and asks for the seat in `room`; on success the seat is held again
+    /// and `renewed` is its ticket from here on.
+    pub fn redeem(
+        &mut self,
+        now: LocalTime,
+        shown: (&str, &Identity),
+        room: &str,
+        renewed: &Ticket,
+    ) -> Result<(SeatId, Seat), TicketError> {
+        let (text, identity) = shown;
+        let hash = Ticket::parse(text)?.hash();
+        let id = *self.by_hash.get(&hash).ok_or(TicketError::Unknown)?;
+        let row = self.seats.get_mut(&id).ok_or(TicketError::Unknown)?;
+        if row.expires.is_some_and(|at| at <= now) {
+            self.close(id);
+            return Err(TicketError::Expired);
+        }
+        if row.seat.identity != *identity {
+            return Err(TicketError::WrongIdentity);
+        }
+        if row.seat.room != room {
+            return Err(TicketError::WrongRoom);
+        }
+        // Whatever else was good for this seat is not any more.
+        let other = if hash == row.current {
+            row.previous.take()
+        } else {
+            Some(row.current)
+        };
+        row.previous = Some(hash);
+        row.current = renewed.hash();
+        row.expires = None;
+        let (current, seat) = (row.current, row.seat.clone());
+        if let Some(other) = other {
+            self.by_hash.remove(&other);
+        }
+        self.by_hash.insert(current, id);
+        Ok((id, seat))
+    }
+
+    /// The client of this seat showed by a message that it holds the newest ticket.
+    pub fn confirm(&mut self, id: SeatId) {
+        if let Some(previous) = self.seats.get_mut(&id).and_then(|row| row.previous.take()) {
+            self.by_hash.remove(&previous);
+        }
+    }
+
+    /// The connection of this seat is gone; the grace period starts. Tells when it ends.
+    pub fn vacate(&mut self, now: LocalTime, id: SeatId) -> Option<LocalTime> {
+        let row = self.seats.get_mut(&id)?;
+        Some(*row.expires.get_or_insert(now + self.grace))
+    }
+
+    /// The player of this seat is gone for good.
+    pub fn close(&mut self, id: SeatId) {
+        if let Some(row) = self.seats.remove(&id) {
+            self.by_hash.remove(&row.current);
+            if let Some(previous) = row.previous {
+                self.by_hash.remove(&previous);
+            }
+        }
+    }
+
+    /// Forgets the seats whose grace period is over and tells which they were.
+    pub fn sweep(&mut self, now: LocalTime) -> Vec<SeatId> {
+        let over = |row: &Row| row.expires.is_some_and(|at| at <= now);
+        let ids: Vec<SeatId> = self
+            .seats
+            .iter()
+            .filter_map(|(id, row)| over(row).then_some(*id))
+            .collect();
+        for id in &ids {
+            self.close(*id);
+        }
+        ids
+    }
+
+    /// The seat of `identity`, for the rule of one live session per identity.
+    pub fn seat_of(&self, identity: &Identity) -> Option<(SeatId, &Seat)> {
+        identity.subject()?;
+        self.seats
+            .iter()
+            .find(|(_, row)| row.seat.identity == *identity)
+            .map(|(id, row)| (*id, &row.seat))
+    }
+
+    /// How many seats there are.
+    pub fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Everything that the next process needs.
+    pub fn store(&self) -> Vec<StoredSeat> {
+        self.seats
+            .iter()
+            .map(|(id, row)| StoredSeat {
+                id: *id,
+                seat: row.seat.clone(),
+                ticket_sha256: hex(&row.current),
+            })
+            .collect()
+    }
+
+    /// Takes up stored seats; none has a connection, so their grace period starts now. Rows that
+    /// cannot be read are left out and counted.
+    pub fn restore(&mut self, now: LocalTime, stored: Vec<StoredSeat>) -> usize {
+        let mut unreadable = 0;
+        for StoredSeat { id, seat, ticket_sha256 } in stored {
+            let Some(current) = unhex(&ticket_sha256) else {
+                unreadable += 1;
+                continue;
+            };
+            self.next_seat = self.next_seat.max(id.0.saturating_add(1));
+            let row = Row {
+                seat,
+                current,
+                previous: None,
+                expires: Some(now + self.grace),
+            };
+            self.close(id);
+            self.seats.insert(id, row);
+            self.by_hash.insert(current, id);
+        }
+        unreadable
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing into memory does not fail");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<TicketHash> {
+    let mut hash = TicketHash::default();
+    if text.len() != 2 * hash.len() || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+#[path = "tickets_tests.rs"]
+mod tests;

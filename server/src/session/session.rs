@@ -1,0 +1,151 @@
+//! The states of a session, and what a client's message means in each.
+
+use super::subscription::Subscription;
+use crate::room::{RoomInfo, RoomRequest, SessionKey};
+use std::sync::Arc;
+use tickwire_shared::wire::{ClientMessage, CloseReason, DecodeError, ServerMessage, TickComposer};
+use tickwire_shared::{CellId, LocalTime, PlayerId, Tick};
+
+/// One client of one room. It lives on a network thread and holds no socket.
+///
+/// ```text
+/// Joining -> Playing -> Ended      Joining: nothing is sent until the room's answer
+/// Joining ------------> Ended      Playing: Welcome was sent; ticks follow
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    pub(super) key: SessionKey,
+    pub(super) room: Arc<RoomInfo>,
+    pub(super) stage: Stage,
+    pub(super) paused: bool,
+    pub(super) subscription: Subscription,
+    pub(super) composer: TickComposer,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    Joining,
+    Playing(Playing),
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Playing {
+    pub(super) player: Option<PlayerId>,
+    /// Where a spectator looks.
+    pub(super) watching: Option<CellId>,
+    /// The tick up to which control blocks have been sent.
+    pub(super) control_sent: Tick,
+    /// The last tick whose cells were sent.
+    pub(super) cells_sent: Option<Tick>,
+    /// Whether the client's cells are as sent; if not, all are to come by keyframe.
+    pub(super) cells_hold: bool,
+}
+
+/// What is to be done about a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Received {
+    /// Nothing more.
+    Nothing,
+    /// To be passed to the room.
+    Forward(RoomRequest),
+    /// To be sent to the client at once.
+    Reply(ServerMessage),
+    /// The client leaves.
+    Leave,
+}
+
+impl Session {
+    /// A session whose `Join` has been or will be pushed to the room.
+    pub fn new(key: SessionKey, room: Arc<RoomInfo>) -> Session {
+        Session {
+            key,
+            room,
+            stage: Stage::Joining,
+            paused: false,
+            subscription: Subscription::default(),
+            composer: TickComposer::default(),
+        }
+    }
+
+    /// Its number.
+    pub fn key(&self) -> SessionKey {
+        self.key
+    }
+
+    /// The room it is in or wants to be in.
+    pub fn room(&self) -> &Arc<RoomInfo> {
+        &self.room
+    }
+
+    /// Its player, once admitted; `None` for a spectator.
+    pub fn player(&self) -> Option<PlayerId> {
+        match &self.stage {
+            Stage::Playing(playing) => playing.player,
+            Stage::Joining | Stage::Ended => None,
+        }
+    }
+
+    /// Whether the room has answered with admission.
+    pub fn is_playing(&self) -> bool {
+        matches!(self.stage, Stage::Playing(_))
+    }
+
+    /// Takes one message of the client. After an error the session must be closed with
+    /// [`close_reason`].
+    pub fn receive(&mut self, bytes: &[u8], arrived: LocalTime) -> Result<Received, DecodeError> {
+        let message = ClientMessage::decode(bytes)?;
+        Ok(match message {
+            ClientMessage::Ping { nonce } => Received::Reply(ServerMessage::Pong { nonce }),
+            ClientMessage::Leave => Received::Leave,
+            message => match &mut self.stage {
+                Stage::Playing(_) => self.receive_playing(message, arrived),
+                // A client speaks after Welcome; what it says before concerns nobody.
+                Stage::Joining | Stage::Ended => Received::Nothing,
+            },
+        })
+    }
+
+    fn receive_playing(&mut self, message: ClientMessage, arrived: LocalTime) -> Received {
+        let Stage::Playing(playing) = &mut self.stage else {
+            return Received::Nothing;
+        };
+        let grid = &self.room.world.grid;
+        match (message, playing.player) {
+            (ClientMessage::Input { tick, input }, Some(player)) => {
+                return Received::Forward(RoomRequest::Input {
+                    player,
+                    tick,
+                    input,
+                    arrived,
+                });
+            }
+            (ClientMessage::Chat { text }, Some(player)) => {
+                return Received::Forward(RoomRequest::Chat { player, text });
+            }
+            (ClientMessage::Pause, _) => {
+                self.paused = true;
+                playing.cells_hold = false;
+            }
+            (ClientMessage::Resume, _) => self.paused = false,
+            (ClientMessage::Resync { cell }, _) => {
+                let counted = self.subscription.await_one(grid, cell);
+                self.room.metrics.resyncs.add(counted.into());
+            }
+            (ClientMessage::Watch { cell }, None) if grid.contains(cell) => {
+                playing.watching = Some(cell);
+            }
+            // A spectator's input or chat, a player's or an impossible `Watch`.
+            _ => {}
+        }
+        Received::Nothing
+    }
+}
+
+/// The reason to close with after a message that could not be read.
+pub fn close_reason(error: &DecodeError) -> CloseReason {
+    match error {
+        DecodeError::TooLong { .. } => CloseReason::MessageTooLarge,
+        _ => CloseReason::ProtocolViolation,
+    }
+}
