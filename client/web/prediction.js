@@ -14,7 +14,7 @@ const SNAP_UNITS = 4;
 const SMOOTHING_SECONDS = 0.1;
 
 export class Prediction {
-  constructor(world) {
+  constructor(world, corrections = { late_input: 0, server_event: 0, resync: 0 }) {
     this.world = world;
     /** Row `tick % HISTORY`: the input of that tick and the body at its end. */
     this.history = new Avatars(HISTORY);
@@ -26,7 +26,7 @@ export class Prediction {
     this.confirmed = -1;
     this.errorX = 0;
     this.errorY = 0;
-    this.corrections = { late_input: 0, server_event: 0, resync: 0 };
+    this.corrections = corrections;
     this.resyncing = true;
   }
 

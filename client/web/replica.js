@@ -9,15 +9,14 @@ import { DecodeError } from './codec.js';
 const RESYNC_INTERVAL_TICKS = 30;
 
 export class Replica {
-  constructor(world) {
+  constructor(world, counters = { keyframes: 0, desyncs: 0 }) {
     this.world = world;
+    this.counters = counters;
     /** One entry per cell of the grid; null where the cell is not followed. */
     this.cells = new Array(world.grid.length).fill(null);
     this.block = new Uint16Array(0);
     this.tick = -1;
     this.centre = -1;
-    this.keyframes = 0;
-    this.desyncs = 0;
     /** Cells that await a keyframe after a desync: cell -> tick of the last request. */
     this.lost = new Map();
     /** Sparks that the last tick took away, as [id, x, y] triples in 1/4 unit. */
@@ -69,7 +68,7 @@ export class Replica {
   applyKeyframe(id, bytes, start, end, tick) {
     const cell = this.cells[id] ?? (this.cells[id] = new Cell(id));
     const healed = this.lost.delete(id);
-    this.keyframes += 1;
+    this.counters.keyframes += 1;
     const gone = healed || cell.tick !== tick - 1 ? null : this.sparksGone;
     cell.applyKeyframe(this.world, tick, bytes, start, end, gone);
     return false;
@@ -87,7 +86,7 @@ export class Replica {
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       // Whatever broke it, the replica of this cell is worth nothing; a keyframe heals it.
-      this.desyncs += 1;
+      this.counters.desyncs += 1;
       this.lost.set(id, -Infinity);
       cell.clear();
       return true;
