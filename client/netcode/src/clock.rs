@@ -1,0 +1,333 @@
+//! How far this client runs ahead of the server: a controller on the input margin.
+//!
+//! The clock counts the server's ticks with a fraction. When it passes T, the input for tick T is
+//! sampled and sent; it must reach the server before the server runs T. The server reports how
+//! early inputs came (the margin). A clock that is further ahead gives larger margins, so
+//!
+//! ```text
+//! delivery = margin - phase         phase = clock - nominal rate * local time, at sampling
+//! ```
+//!
+//! depends on the line and on the caller's frames alone, not on what the clock did meanwhile. That
+//! makes the controller free of the delay of its own feedback: it never integrates an error that
+//! is already on its way to being corrected. It keeps the deliveries of half a minute, takes the
+//! quantile that may be late, and steers the phase to where that quantile has the least margin:
+//!
+//! ```text
+//! state      on                                        to         the phase
+//! ---------  ----------------------------------------  ---------  ---------------------------
+//! Unsynced   Welcome                                   Acquiring  set from tick and round trip
+//! Acquiring  a delivery                                Acquiring  jumps ahead if it must
+//! Acquiring  ACQUIRE_SAMPLES deliveries                Tracking
+//! Tracking   error within the reset limits             Tracking   slews, a few per cent
+//! Tracking   error beyond a reset limit                Tracking   jumps
+//! any        clock behind the stream or far ahead      Acquiring  set from tick and round trip
+//! ```
+//!
+//! Gains, and why: an error is removed with a time constant of one second, at most 5 % faster
+//! (a late input costs a correction, so lead grows quickly) and at most 2 % slower (lead that is
+//! too long costs nothing that the own player sees, so it shrinks slowly and does not chase every
+//! quiet second). Both speeds are invisible in the own avatar's movement. N4E's
+//! `ServerCommandAge` is the same feedback with a fixed target.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use tickwire_shared::limits::INPUT_LEAD_TICKS_MAX;
+use tickwire_shared::wire::tick_message::{InputMargin, MARGIN_STEPS_PER_TICK};
+use tickwire_shared::{LocalTime, Tick, TickRate};
+
+/// Gains and limits of the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockConfig {
+    /// The share of inputs that may come late. Smaller means a longer lead on a jittery line.
+    pub late_share: f64,
+    /// The margin that this share shall still have.
+    pub margin_min: Duration,
+    /// For how long a delivery is remembered.
+    pub memory: Duration,
+    /// An error that asks for more lead than this jumps.
+    pub reset_ahead: Duration,
+    /// An error that asks for less lead than this jumps back.
+    pub reset_back: Duration,
+    /// Whether the clock may jump at all. Off only in tests that show why it must.
+    pub resets: bool,
+}
+
+impl Default for ClockConfig {
+    fn default() -> ClockConfig {
+        ClockConfig {
+            late_share: 0.004,
+            margin_min: Duration::from_millis(8),
+            memory: Duration::from_secs(30),
+            reset_ahead: Duration::from_millis(120),
+            reset_back: Duration::from_millis(500),
+            resets: true,
+        }
+    }
+}
+
+/// See the table of the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockState {
+    /// No session yet.
+    Unsynced,
+    /// Few deliveries are known.
+    Acquiring,
+    /// Steering by the quantile.
+    Tracking,
+}
+
+/// Deliveries that make a quantile worth steering by.
+const ACQUIRE_SAMPLES: usize = 6;
+/// Deliveries kept at most, whatever the rate: bounds memory and the sort.
+const SAMPLES_MAX: usize = 512;
+/// Sent inputs kept until their margin is reported; older ones are forgotten.
+const SENT_MAX: usize = 128;
+/// The margin saturates here.
+const MARGIN_LATEST: InputMargin = -127;
+/// Time constant of the correction, in seconds.
+const TIME_CONSTANT: f64 = 1.0;
+const SLEW_AHEAD_MAX: f64 = 0.05;
+const SLEW_BACK_MAX: f64 = 0.02;
+/// Errors below this, in ticks, are the resolution of the margin and left alone.
+const DEAD_BAND_TICKS: f64 = 0.1;
+/// Consecutive deliveries that are all this much better than the quantile say that the line or
+/// the server's schedule changed for good: the memory of the old one is dropped.
+const LEVEL_SAMPLES: usize = 8;
+const LEVEL_CHANGE: Duration = Duration::from_millis(150);
+/// The margin assumed necessary before the first delivery is known.
+const MARGIN_INITIAL: Duration = Duration::from_millis(30);
+
+/// The client's idea of the server's tick.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    config: ClockConfig,
+    hz: f64,
+    state: ClockState,
+    /// `value` ticks at `at`, advancing at `speed` times the nominal rate.
+    value: f64,
+    at: LocalTime,
+    speed: f64,
+    /// Origin of phases.
+    epoch: LocalTime,
+    sent: VecDeque<Sent>,
+    deliveries: VecDeque<Delivery>,
+    last_margin: Option<InputMargin>,
+    wanted_phase: Option<f64>,
+    resets: u64,
+}
+
+/// An input on its way.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    label: Tick,
+    phase: f64,
+    measured: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Delivery {
+    at: LocalTime,
+    /// Margin less phase, in ticks.
+    ticks: f64,
+}
+
+impl Clock {
+    pub(crate) fn new(config: ClockConfig, rate: TickRate, now: LocalTime) -> Clock {
+        Clock {
+            config,
+            hz: f64::from(rate.hz()),
+            state: ClockState::Unsynced,
+            value: 0.0,
+            at: now,
+            speed: 1.0,
+            epoch: now,
+            sent: VecDeque::new(),
+            deliveries: VecDeque::new(),
+            last_margin: None,
+            wanted_phase: None,
+            resets: 0,
+        }
+    }
+
+    pub(crate) fn state(&self) -> ClockState {
+        self.state
+    }
+
+    pub(crate) fn resets(&self) -> u64 {
+        self.resets
+    }
+
+    /// The clock at `now`, in ticks.
+    pub(crate) fn ticks(&self, now: LocalTime) -> f64 {
+        self.value + seconds(now, self.at) * self.hz * self.speed
+    }
+
+    /// When the clock will pass `tick`.
+    pub(crate) fn time_of(&self, tick: Tick) -> LocalTime {
+        let left = (f64::from(tick.0) - self.value) / (self.hz * self.speed);
+        self.at + Duration::from_secs_f64(left.max(0.0)) + Duration::from_micros(1)
+    }
+
+    /// How far the phase is from where it is wanted, in seconds; positive: more lead is wanted.
+    pub(crate) fn error_seconds(&self) -> f64 {
+        self.error_ticks() / self.hz
+    }
+
+    /// The margin that the middle delivery gets when the worst still get theirs, in seconds.
+    pub(crate) fn target_seconds(&self) -> f64 {
+        let mut sorted: Vec<f64> = self.deliveries.iter().map(|d| d.ticks).collect();
+        if sorted.is_empty() {
+            return MARGIN_INITIAL.as_secs_f64();
+        }
+        sorted.sort_unstable_by(f64::total_cmp);
+        let spread = sorted[sorted.len() / 2] - self.quantile(&sorted);
+        spread / self.hz + self.config.margin_min.as_secs_f64()
+    }
+
+    /// Sets the clock from the tick that the server runs next, as told by a message that has just
+    /// come, and the round trip: coarse, but always there.
+    pub(crate) fn set(&mut self, now: LocalTime, next: Tick, round_trip: Duration) {
+        let ahead = (round_trip + MARGIN_INITIAL).as_secs_f64() * self.hz;
+        self.value = f64::from(next.0) + ahead;
+        self.at = now;
+        self.speed = 1.0;
+        self.state = ClockState::Acquiring;
+        self.sent.clear();
+        self.deliveries.clear();
+        self.wanted_phase = None;
+    }
+
+    /// A tick message has come: the clock cannot be behind it, nor further ahead than the server
+    /// takes inputs. Either way something stopped (a suspended machine, a server that skipped
+    /// time) and the margin alone would find back too slowly.
+    pub(crate) fn check(&mut self, now: LocalTime, newest: Tick, round_trip: Duration) -> bool {
+        let ahead = self.ticks(now) - f64::from(newest.0);
+        let limit = f64::from(INPUT_LEAD_TICKS_MAX) + round_trip.as_secs_f64() * self.hz;
+        let broken = !(0.0..=limit).contains(&ahead);
+        if broken && self.config.resets {
+            self.set(now, newest.next(), round_trip);
+            self.resets += 1;
+        }
+        broken && self.config.resets
+    }
+
+    /// An input labelled `label` leaves.
+    pub(crate) fn sent(&mut self, label: Tick) {
+        if self.sent.len() == SENT_MAX {
+            self.sent.pop_front();
+        }
+        let phase = self.phase();
+        self.sent.push_back(Sent {
+            label,
+            phase,
+            measured: false,
+        });
+    }
+
+    /// The tick message of `tick` reports `margin`. Returns whether it was news of an input.
+    ///
+    /// The server reports the newest input that came before it ran `tick`, so the label lies in
+    /// `tick - 1 + margin` to `tick + margin`: the report names its input. A report that repeats
+    /// the last one may fit an input that is still on its way; a changed one settles that.
+    pub(crate) fn margin(&mut self, now: LocalTime, tick: Tick, margin: InputMargin) -> bool {
+        let changed = self.last_margin.replace(margin) != Some(margin);
+        let steps = i64::from(tick.0) * MARGIN_STEPS_PER_TICK + i64::from(margin);
+        let (low, high) = (
+            steps.div_euclid(MARGIN_STEPS_PER_TICK),
+            (steps + 1).div_euclid(MARGIN_STEPS_PER_TICK),
+        );
+        let fits = |label: Tick| match margin {
+            InputMargin::MAX => i64::from(label.0) >= low,
+            MARGIN_LATEST => i64::from(label.0) <= high,
+            _ => (low..=high).contains(&i64::from(label.0)),
+        };
+        let sent = self.sent.iter_mut().rev();
+        let Some(sent) = { sent }.find(|s| fits(s.label) && (changed || !s.measured)) else {
+            return false;
+        };
+        sent.measured = true;
+        let ticks = f64::from(margin) / MARGIN_STEPS_PER_TICK as f64 - sent.phase;
+        self.remember(Delivery { at: now, ticks });
+        self.steer(now);
+        true
+    }
+
+    /// Lets time pass: ends the present piece of the clock and begins the next at the speed that
+    /// the error asks for.
+    pub(crate) fn advance(&mut self, now: LocalTime) {
+        let span = seconds(now, self.at);
+        if span <= 0.0 {
+            return;
+        }
+        self.value = self.ticks(now);
+        self.at = now;
+        let error = self.error_ticks();
+        self.speed = if error.abs() < DEAD_BAND_TICKS {
+            1.0
+        } else {
+            1.0 + (error / (self.hz * TIME_CONSTANT)).clamp(-SLEW_BACK_MAX, SLEW_AHEAD_MAX)
+        };
+    }
+
+    fn remember(&mut self, delivery: Delivery) {
+        let oldest = delivery.at - self.config.memory;
+        while self.deliveries.front().is_some_and(|d| d.at < oldest)
+            || self.deliveries.len() >= SAMPLES_MAX
+        {
+            self.deliveries.pop_front();
+        }
+        self.deliveries.push_back(delivery);
+    }
+
+    fn steer(&mut self, now: LocalTime) {
+        let mut sorted: Vec<f64> = self.deliveries.iter().map(|d| d.ticks).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let mut low = self.quantile(&sorted);
+        let recent = self.deliveries.iter().rev().take(LEVEL_SAMPLES);
+        let recent_low = recent.map(|d| d.ticks).fold(f64::INFINITY, f64::min);
+        if sorted.len() > LEVEL_SAMPLES && recent_low - low > LEVEL_CHANGE.as_secs_f64() * self.hz {
+            let old = self.deliveries.len() - LEVEL_SAMPLES;
+            self.deliveries.drain(..old);
+            low = recent_low;
+        }
+        let wanted = self.config.margin_min.as_secs_f64() * self.hz - low;
+        self.wanted_phase = Some(wanted);
+        self.advance(now);
+        let error = self.error_ticks();
+        let limit = |limit: Duration| limit.as_secs_f64() * self.hz;
+        let jump = match self.state {
+            ClockState::Unsynced => false,
+            ClockState::Acquiring => error > 0.0,
+            ClockState::Tracking => {
+                error > limit(self.config.reset_ahead) || -error > limit(self.config.reset_back)
+            }
+        };
+        if jump && self.config.resets {
+            self.value += error;
+            self.speed = 1.0;
+            self.resets += u64::from(self.state == ClockState::Tracking);
+        }
+        if self.deliveries.len() >= ACQUIRE_SAMPLES && self.state == ClockState::Acquiring {
+            self.state = ClockState::Tracking;
+        }
+    }
+
+    fn quantile(&self, sorted: &[f64]) -> f64 {
+        let at = (sorted.len() as f64 * self.config.late_share) as usize;
+        sorted[at.min(sorted.len() - 1)]
+    }
+
+    fn phase(&self) -> f64 {
+        self.value - seconds(self.at, self.epoch) * self.hz
+    }
+
+    fn error_ticks(&self) -> f64 {
+        self.wanted_phase
+            .map_or(0.0, |wanted| wanted - self.phase())
+    }
+}
+
+fn seconds(later: LocalTime, earlier: LocalTime) -> f64 {
+    later.micros_since(earlier) as f64 / 1e6
+}

@@ -1,0 +1,193 @@
+//! Which moment of the past is drawn: the playout time of the others.
+//!
+//! TCP does not lose, it stalls: nothing for a while, then a burst. So the delay follows the
+//! measured arrival, not an assumed interval. Every tick message is late by some amount against
+//! the nominal schedule; the playout runs behind by the configured percentile of the last seconds,
+//! plus the one tick that interpolation needs. The percentile grows as soon as late messages come
+//! and shrinks as they age out; the playout time itself only ever slews towards it, so that nobody
+//! moves backwards, and jumps only ahead, past everything that is too old to be shown.
+
+use crate::config::{InterpolationConfig, InterpolationMode};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tickwire_shared::{LocalTime, Tick, TickRate};
+
+/// For how long an arrival is remembered: long enough to have seen the line's habits, short
+/// enough that a bad half minute is forgiven.
+const MEMORY: Duration = Duration::from_secs(10);
+/// Arrivals kept at most: `MEMORY` at the highest tick rate.
+const ARRIVALS_MAX: usize = 1_280;
+/// The percentile is computed anew after this many arrivals, and at once for a late one.
+const REFRESH_ARRIVALS: u32 = 8;
+/// An error of the playout time is removed with this time constant, in seconds.
+const TIME_CONSTANT: f64 = 0.4;
+/// Falling behind to gain delay: others move visibly slower, but smoothly and soon safely.
+const SLOWER_MAX: f64 = 0.2;
+/// Catching up to lose delay: invisible.
+const FASTER_MAX: f64 = 0.05;
+/// More than this behind its target the playout jumps ahead: after a hidden tab, a suspended
+/// machine, a stall beyond all delay.
+const JUMP: Duration = Duration::from_millis(600);
+/// Consecutive arrivals all this much earlier than the percentile: the schedule has moved (this
+/// machine slept), and what was measured before means nothing.
+const SHIFT: Duration = Duration::from_millis(600);
+const SHIFT_ARRIVALS: usize = 8;
+
+/// The schedule of arrivals and the playout time that follows it.
+#[derive(Debug)]
+pub(crate) struct Playout {
+    config: InterpolationConfig,
+    hz: f64,
+    epoch: LocalTime,
+    arrivals: VecDeque<Arrival>,
+    scratch: Vec<f64>,
+    refresh_in: u32,
+    earliest: f64,
+    percentile: f64,
+    position: Option<f64>,
+    at: LocalTime,
+    starved: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    at: LocalTime,
+    /// Local time less nominal time of the tick, in ticks.
+    offset: f64,
+}
+
+impl Playout {
+    pub(crate) fn new(config: InterpolationConfig, rate: TickRate, now: LocalTime) -> Playout {
+        Playout {
+            config,
+            hz: f64::from(rate.hz()),
+            epoch: now,
+            arrivals: VecDeque::new(),
+            scratch: Vec::new(),
+            refresh_in: 0,
+            earliest: 0.0,
+            percentile: 0.0,
+            position: None,
+            at: now,
+            starved: Duration::ZERO,
+        }
+    }
+
+    /// Forgets everything measured: what comes next begins anew at the latest.
+    pub(crate) fn reset(&mut self) {
+        self.arrivals.clear();
+        self.position = None;
+        self.refresh_in = 0;
+    }
+
+    /// The tick message of `tick` has come.
+    pub(crate) fn arrival(&mut self, now: LocalTime, tick: Tick) {
+        let offset = self.local_ticks(now) - f64::from(tick.0);
+        let oldest = now - MEMORY;
+        while self.arrivals.front().is_some_and(|a| a.at < oldest)
+            || self.arrivals.len() >= ARRIVALS_MAX
+        {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back(Arrival { at: now, offset });
+        let newest = self.arrivals.iter().rev().take(SHIFT_ARRIVALS);
+        let shift = self.percentile - SHIFT.as_secs_f64() * self.hz;
+        if self.arrivals.len() > SHIFT_ARRIVALS && newest.map(|a| a.offset).all(|o| o < shift) {
+            self.arrivals.drain(..self.arrivals.len() - SHIFT_ARRIVALS);
+            self.refresh_in = 0;
+        }
+        if self.refresh_in == 0 || offset > self.percentile {
+            self.refresh();
+        }
+        self.refresh_in -= 1;
+    }
+
+    /// Lets time pass and returns the playout time. `newest` is the newest tick received.
+    pub(crate) fn advance(&mut self, now: LocalTime, newest: Tick) -> f64 {
+        let span = now.since(self.at);
+        self.at = now.max(self.at);
+        if self.arrivals.is_empty() {
+            return self.position.unwrap_or(f64::from(newest.0));
+        }
+        let newest = f64::from(newest.0);
+        let last = newest + self.config.extrapolation_max.as_secs_f64() * self.hz;
+        let target = self.target(now);
+        let position = match self.position {
+            None => target,
+            Some(position) => {
+                let nominal = span.as_secs_f64() * self.hz;
+                let error = (target - position - nominal) / self.hz;
+                if error > JUMP.as_secs_f64() {
+                    target
+                } else {
+                    let slew = (error / TIME_CONSTANT).clamp(-SLOWER_MAX, FASTER_MAX);
+                    position + nominal * (1.0 + slew)
+                }
+            }
+        };
+        // Never beyond what extrapolation covers, never backwards.
+        let position = position.min(last).max(self.position.unwrap_or(0.0));
+        if position > newest {
+            self.starved += span;
+        }
+        self.position = Some(position);
+        position
+    }
+
+    /// Whether the playout stands still for want of data.
+    pub(crate) fn is_lagging(&self, newest: Tick) -> bool {
+        let last = f64::from(newest.0) + self.config.extrapolation_max.as_secs_f64() * self.hz;
+        self.position
+            .is_some_and(|position| position >= last - 1e-6)
+    }
+
+    /// The playout time of the last `advance`.
+    pub(crate) fn position(&self) -> Option<f64> {
+        self.position
+    }
+
+    /// How far behind the earliest possible display of the newest tick, in seconds.
+    pub(crate) fn delay_seconds(&self) -> f64 {
+        self.position.map_or(0.0, |position| {
+            (self.local_ticks(self.at) - self.earliest - position) / self.hz
+        })
+    }
+
+    /// Spread of arrivals: percentile less minimum, in seconds.
+    pub(crate) fn jitter_seconds(&self) -> f64 {
+        (self.percentile - self.earliest) / self.hz
+    }
+
+    /// For how long playout was beyond the newest tick.
+    pub(crate) fn starved(&self) -> Duration {
+        self.starved
+    }
+
+    fn target(&self, now: LocalTime) -> f64 {
+        let local = self.local_ticks(now);
+        match self.config.mode {
+            InterpolationMode::Present => local - self.earliest,
+            InterpolationMode::Delayed => {
+                let bound = self.earliest + self.config.delay_max.as_secs_f64() * self.hz;
+                local - self.percentile.min(bound) - 1.0
+            }
+        }
+    }
+
+    fn refresh(&mut self) {
+        self.scratch.clear();
+        self.scratch.extend(self.arrivals.iter().map(|a| a.offset));
+        let last = self.scratch.len() - 1;
+        let at = (last as f64 * self.config.percentile).ceil() as usize;
+        let (below, percentile, _) = self
+            .scratch
+            .select_nth_unstable_by(at.min(last), f64::total_cmp);
+        self.percentile = *percentile;
+        self.earliest = below.iter().copied().fold(*percentile, f64::min);
+        self.refresh_in = REFRESH_ARRIVALS;
+    }
+
+    fn local_ticks(&self, now: LocalTime) -> f64 {
+        now.micros_since(self.epoch) as f64 / 1e6 * self.hz
+    }
+}
