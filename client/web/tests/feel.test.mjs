@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Backoff } from '../backoff.js';
+import { Avatars, inputFromKeys, IDLE } from '../body.js';
+import { Cell } from '../cell_frame.js';
+import { Clock } from '../clock.js';
+import { Interpolation } from '../interpolation.js';
+import { UNIT } from '../limits.js';
+import { Playout } from '../playout.js';
+import { Prediction } from '../prediction.js';
+import { AvatarViews } from '../view.js';
+import { seeded, worldOf } from './assets.mjs';
+
+/** Runs a clock against a server `latency` ms away; returns margins in ticks of the last second. */
+function runClock({ hz, latency, jitter, skew = 1, seconds = 30 }) {
+  const random = seeded(hz + latency);
+  const clock = new Clock(hz, 100, latency, 0);
+  const period = 1000 / hz;
+  const inputs = [];
+  const reports = [];
+  const margins = [];
+  let sent = Math.floor(clock.tick);
+  let margin = 0;
+  let serverTick = 100;
+  for (let now = 0; now < seconds * 1000; now += 2) {
+    clock.advance(now);
+    while (sent < Math.floor(clock.tick)) {
+      sent += 1;
+      const last = inputs.at(-1)?.arrives ?? 0;
+      inputs.push({ tick: sent, arrives: Math.max(last, now + latency / 2 + random() * jitter) });
+    }
+    // The server's clock runs `skew` times as fast as the client's.
+    while (100 + (now * skew) / period >= serverTick) {
+      while (inputs.length > 0 && inputs[0].arrives <= now) {
+        const input = inputs.shift();
+        const starts = ((input.tick - 100) * period) / skew;
+        margin = Math.max(-127, Math.min(127, Math.round(((starts - input.arrives) / period) * 16)));
+      }
+      reports.push({ tick: serverTick, margin, arrives: now + latency / 2 + random() * jitter });
+      serverTick += 1;
+    }
+    while (reports.length > 0 && reports[0].arrives <= now) {
+      const report = reports.shift();
+      clock.report(report.tick, report.margin);
+      if (now > seconds * 1000 - 1000) margins.push(report.margin / 16);
+    }
+  }
+  return { clock, margins };
+}
+
+test('the clock settles near its target at every rate and latency', () => {
+  for (const hz of [10, 30, 60, 128]) {
+    for (const latency of [1, 40, 150]) {
+      const { clock, margins } = runClock({ hz, latency, jitter: 2 });
+      const mean = margins.reduce((sum, margin) => sum + margin, 0) / margins.length;
+      assert.ok(clock.locked, `${hz} Hz, ${latency} ms: not locked after ${clock.resets} resets`);
+      assert.ok(Math.abs(mean - clock.target) < 0.6, `${hz} Hz, ${latency} ms: margin ${mean}, target ${clock.target}`);
+    }
+  }
+});
+
+test('the clock follows a server whose oscillator is off', () => {
+  for (const skew of [0.999, 1.001]) {
+    const { clock, margins } = runClock({ hz: 30, latency: 60, jitter: 4, skew });
+    const mean = margins.reduce((sum, margin) => sum + margin, 0) / margins.length;
+    assert.ok(Math.abs(mean - clock.target) < 0.6, `margin ${mean}, target ${clock.target}`);
+    assert.ok(clock.resets <= 2, `${clock.resets} resets`);
+  }
+});
+
+test('a margin far out of reach makes the clock jump once and then listen anew', () => {
+  const clock = new Clock(30, 0, 0, 0);
+  clock.locked = true;
+  clock.deafUntil = 0;
+  const before = clock.tick;
+  clock.report(1, -127);
+  assert.ok(clock.tick > before + 7);
+  const after = clock.tick;
+  clock.report(2, -127);
+  assert.equal(clock.tick, after, 'a report from before the jump is not heard');
+});
+
+test('the playout delay grows fast with jitter and shrinks slowly', () => {
+  const random = seeded(5);
+  const playout = new Playout(33.3);
+  let tick = 0;
+  const run = (seconds, jitter) => {
+    for (const end = tick + seconds * 30; tick < end; tick++) playout.arrived(tick, tick * 33.3 + 50 + random() * jitter);
+  };
+  run(10, 2);
+  const calm = playout.delayMs;
+  assert.ok(calm < 33.3 + 8, `calm delay ${calm}`);
+  run(1, 90);
+  const rough = playout.delayMs;
+  assert.ok(rough > calm + 40, `rough delay ${rough}`);
+  run(0.5, 2);
+  assert.ok(playout.delayMs > rough - 15, 'shrinks slowly');
+  run(30, 2);
+  assert.ok(playout.delayMs < calm + 10, `calm again ${playout.delayMs}`);
+});
+
+test('playout never runs backwards and never stands still while ticks arrive', () => {
+  const random = seeded(9);
+  const playout = new Playout(33.3);
+  let arrived = 0;
+  let last = -Infinity;
+  for (let now = 0; now < 20_000; now += 16) {
+    const stalled = now % 3000 < 250 && now > 3000;
+    while (!stalled && arrived * 33.3 + random() * 30 < now) playout.arrived(arrived++, now);
+    const tick = playout.advance(now);
+    if (Number.isNaN(tick)) continue;
+    assert.ok(tick >= last, `from ${last} to ${tick} at ${now} ms`);
+    last = tick;
+  }
+  assert.ok(Math.abs(last - arrived) < 12);
+});
+
+/** A room of one cell with one avatar that walks east. */
+function walking(world) {
+  const cell = new Cell(0);
+  cell.avatars.insert(0, 5);
+  cell.avatars.x[0] = 20 * UNIT;
+  cell.avatars.y[0] = 20 * UNIT;
+  cell.avatars.setInput(0, inputFromKeys(1, 0, -1, false));
+  return { tick: 0, block: [0], cells: [cell], population: 1, run() { this.tick += 1; world.step(cell.avatars, 0); } };
+}
+
+test('others are drawn between exact positions, without a jump through a stall', () => {
+  const world = worldOf('plain');
+  const interpolation = new Interpolation(world);
+  const replica = walking(world);
+  const out = new AvatarViews();
+  let held = 0;
+  let lastX = NaN;
+  let largest = 0;
+  for (let now = 0; now < 4000; now += 8) {
+    const stalled = now >= 2000 && now < 2200;
+    while (replica.tick * world.periodMs < now) {
+      if (stalled) break;
+      replica.run();
+      interpolation.record(replica, now);
+      held += 1;
+    }
+    interpolation.view(replica, now, -1, 0.008, out);
+    if (now < 300) continue;
+    assert.equal(out.count, 1);
+    if (!Number.isNaN(lastX)) {
+      assert.ok(out.x[0] >= lastX - 1e-6, `backwards at ${now}`);
+      largest = Math.max(largest, out.x[0] - lastX);
+    }
+    lastX = out.x[0];
+  }
+  assert.ok(held > 100);
+  // Full speed is 7 units a second, 0.056 a frame; playout may hurry by a tenth.
+  assert.ok(largest < 0.075, `largest step ${largest}`);
+});
+
+test('an avatar that left is not drawn any more and its slot is used again', () => {
+  const world = worldOf('plain');
+  const interpolation = new Interpolation(world);
+  const replica = walking(world);
+  const out = new AvatarViews();
+  for (let now = 0; now < 3000; now += 16) {
+    while (replica.tick * world.periodMs < now) {
+      replica.run();
+      if (replica.tick === 40) replica.cells[0].avatars.removeAt(0);
+      if (replica.tick >= 40) replica.run = function run() { this.tick += 1; };
+      interpolation.record(replica, now);
+    }
+    interpolation.view(replica, now, -1, 0.016, out);
+  }
+  assert.equal(out.count, 0);
+  assert.equal(interpolation.active.length, 0);
+});
+
+test('prediction that the server confirms is never corrected', () => {
+  const world = worldOf('garden');
+  const prediction = new Prediction(world);
+  const server = new Avatars(1);
+  server.x[0] = 10 * UNIT;
+  server.y[0] = 10 * UNIT;
+  server.aim[0] = -1;
+  prediction.confirm(100, server, 0);
+  const random = seeded(1);
+  const inputs = [];
+  for (let tick = 101; tick < 600; tick++) {
+    const input = tick % 7 === 0 ? inputFromKeys(random() * 3 - 1.5, random() * 3 - 1.5, -1, random() < 0.2) : inputs.at(-1) ?? IDLE;
+    inputs.push(input);
+    assert.ok(prediction.advance(input));
+    if (tick >= 110) {
+      server.setInput(0, inputs[tick - 110]);
+      world.step(server, 0);
+      prediction.confirm(tick - 9, server, 0);
+    }
+  }
+  assert.deepEqual(prediction.corrections, { late_input: 0, server_event: 0, resync: 0 });
+});
+
+test('a push by the server is replayed under the pending inputs and smoothed', () => {
+  const world = worldOf('plain');
+  const prediction = new Prediction(world);
+  const server = new Avatars(1);
+  server.x[0] = 50 * UNIT;
+  server.y[0] = 50 * UNIT;
+  server.aim[0] = -1;
+  prediction.confirm(10, server, 0);
+  const east = inputFromKeys(1, 0, -1, false);
+  for (let tick = 11; tick <= 20; tick++) prediction.advance(east);
+  const own = {};
+  prediction.view(1, own);
+  const drawn = { x: own.x, y: own.y };
+  server.setInput(0, east);
+  world.step(server, 0);
+  server.y[0] += UNIT;
+  prediction.confirm(11, server, 0);
+  assert.equal(prediction.corrections.server_event, 1);
+  assert.equal(prediction.current.y[0], 51 * UNIT);
+  for (let tick = 12; tick <= 20; tick++) world.step(server, 0);
+  assert.equal(prediction.current.x[0], server.x[0], 'the pending inputs were replayed');
+  prediction.view(1, own);
+  assert.ok(Math.hypot(own.x - drawn.x, own.y - drawn.y) < 1e-9, 'nothing jumps on the screen');
+  for (let frame = 0; frame < 60; frame++) prediction.smooth(1 / 60);
+  prediction.view(1, own);
+  assert.ok(Math.abs(own.y - 51) < 0.01, 'the picture comes to the truth');
+});
+
+test('an input that came late is told apart from a push', () => {
+  const world = worldOf('plain');
+  const prediction = new Prediction(world);
+  const server = new Avatars(1);
+  server.x[0] = 50 * UNIT;
+  server.y[0] = 50 * UNIT;
+  server.aim[0] = -1;
+  prediction.confirm(10, server, 0);
+  prediction.confirm(10, server, 0);
+  prediction.advance(inputFromKeys(0, 1, -1, false));
+  world.step(server, 0);
+  prediction.confirm(11, server, 0);
+  assert.deepEqual(prediction.corrections, { late_input: 1, server_event: 0, resync: 0 });
+});
+
+test('waits between attempts grow, are spread, stay bounded and honour the hint', () => {
+  const backoff = new Backoff(seeded(2));
+  const waits = Array.from({ length: 12 }, () => backoff.next(null));
+  assert.ok(waits.every((wait) => wait >= 100 && wait <= 15_000));
+  assert.ok(new Set(waits).size > 8);
+  const late = Array.from({ length: 200 }, () => backoff.next(null));
+  assert.ok(Math.max(...late) > 12_000 && Math.min(...late) < 3_000, 'full jitter');
+  assert.ok(backoff.next(4000) >= 4000);
+  backoff.reset();
+  assert.ok(backoff.next(null) <= 500);
+});
