@@ -31,6 +31,10 @@ pub struct ThrottleError(pub u8);
 impl Throttle {
     /// No push.
     pub const REST: Throttle = Throttle(0);
+    /// A third of the speed.
+    pub const THIRD: Throttle = Throttle(1);
+    /// Two thirds of the speed.
+    pub const TWO_THIRDS: Throttle = Throttle(2);
     /// Full push.
     pub const FULL: Throttle = Throttle(3);
 

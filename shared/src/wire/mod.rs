@@ -8,10 +8,12 @@ pub mod close;
 pub mod codec;
 pub mod error;
 pub mod message;
+pub mod model;
 pub mod packet;
+pub mod range_coder;
 pub mod tick_message;
 
-pub use cell_frame::{Avatar, Cell, CellChange, FrameStamp};
+pub use cell_frame::{Avatar, Cell, CellChange, FrameStamp, Predictor};
 pub use close::CloseReason;
 pub use error::DecodeError;
 pub use message::{ClientMessage, RosterEntry, ServerMessage, Welcome};
