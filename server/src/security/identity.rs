@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
 
 /// Who a connection speaks for, as far as the server was shown proof.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -10,7 +9,7 @@ pub enum Identity {
     /// Nobody in particular: the server asks for no token.
     Anonymous,
     /// The subject of a token that held.
-    Subject(Arc<str>),
+    Subject(String),
 }
 
 impl Identity {

@@ -141,14 +141,27 @@ mod tests {
 
     #[test]
     fn ordinary_names_of_many_scripts_pass_unchanged() {
-        for name in ["Ada", "Zoë", "Иван", "李小龍", "محمد", "अमित", "Nguyễn Văn", "🦊", "a b"] {
+        for name in [
+            "Ada",
+            "Zoë",
+            "Иван",
+            "李小龍",
+            "محمد",
+            "अमित",
+            "Nguyễn Văn",
+            "🦊",
+            "a b",
+        ] {
             assert_eq!(player_name(name).as_deref(), Ok(name));
         }
     }
 
     #[test]
     fn look_alike_forms_and_white_space_become_one_form() {
-        assert_eq!(player_name("  Ada   Lovelace ").as_deref(), Ok("Ada Lovelace"));
+        assert_eq!(
+            player_name("  Ada   Lovelace ").as_deref(),
+            Ok("Ada Lovelace")
+        );
         assert_eq!(player_name("Ａｄａ").as_deref(), Ok("Ada"));
         assert_eq!(player_name("ﬁn").as_deref(), Ok("fin"));
         assert_eq!(player_name("Zoe\u{308}").as_deref(), Ok("Zoë"));

@@ -88,7 +88,9 @@ fn is_own(origin: &Origin, reached: Reached<'_>) -> bool {
         return false;
     }
     let scheme = if origin.secure { "https" } else { "http" };
-    let own = reached.host.map(|host| format!("{scheme}://{host}").parse());
+    let own = reached
+        .host
+        .map(|host| format!("{scheme}://{host}").parse());
     own == Some(Ok(origin.clone()))
 }
 
@@ -156,7 +158,9 @@ impl FromStr for Origin {
         let ipv6 = host.starts_with('[') && host.ends_with(']');
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         let address = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b'[' | b']');
-        let legal = host.bytes().all(|b| if ipv6 { address(b) } else { plain(b) });
+        let legal = host
+            .bytes()
+            .all(|b| if ipv6 { address(b) } else { plain(b) });
         if host.is_empty() || !legal {
             return Err(malformed());
         }
@@ -205,14 +209,28 @@ mod tests {
             ("http://play.example", "play.example", Some(true), false),
             ("http://play.example:8081", "play.example:8080", None, false),
             ("http://evil.example", "play.example", None, false),
-            ("http://play.example.evil.example", "play.example", None, false),
-            ("http://play.example@evil.example", "play.example@evil.example", None, false),
+            (
+                "http://play.example.evil.example",
+                "play.example",
+                None,
+                false,
+            ),
+            (
+                "http://play.example@evil.example",
+                "play.example@evil.example",
+                None,
+                false,
+            ),
             ("null", "null", None, false),
             ("", "", None, false),
             ("file://", "", None, false),
             ("http://", "", None, false),
         ] {
-            assert_eq!(passes(&none, origin, host, secure), expected, "{origin} at {host}");
+            assert_eq!(
+                passes(&none, origin, host, secure),
+                expected,
+                "{origin} at {host}"
+            );
         }
     }
 
@@ -237,7 +255,14 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_no_origin_is_an_error_in_words() {
-        for text in ["example.org", "https://", "https://a/b", "ws://a", "https://a:b", "https://*"] {
+        for text in [
+            "example.org",
+            "https://",
+            "https://a/b",
+            "ws://a",
+            "https://a:b",
+            "https://*",
+        ] {
             let error = text.parse::<OriginPattern>().unwrap_err();
             assert!(error.to_string().contains("https://HOST[:PORT]"), "{error}");
         }

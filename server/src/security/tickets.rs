@@ -1,16 +1,21 @@
 //! Resume tickets: how a player whose connection was lost gets the own avatar back.
 //!
 //! A ticket is 24 random bytes. The server keeps its SHA-256 only, so that neither a core dump nor
-//! the state directory hands out tickets. A ticket names one *seat* (a player of a room), is bound
-//! to the identity it was given to, works once, and is replaced by a new one each time.
+//! the state directory hands out tickets. A ticket names one *seat* (a player's place in a room),
+//! is bound to the identity it was given to, works once, and is replaced by a new one each time.
 //!
 //! **Works once, with one exception.** A client may lose its second connection before it received
 //! the new ticket; with a strict rule it could never come back. So the ticket used last stays
 //! good until the client proves by any message that it holds the new one ([`Tickets::confirm`]).
 //!
+//! **Keyed by session.** A seat is known by the key of the session that holds it, and a resume
+//! moves it to the key of the new session. So whatever a superseded connection reports late
+//! (that it was lost, that it leaves) finds no seat and does nothing.
+//!
 //! Time and randomness are arguments; the shell draws the bytes.
 
 use super::Identity;
+use crate::room::SessionKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -18,7 +23,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
-use tickwire_shared::{LocalTime, PlayerId};
+use tickwire_shared::LocalTime;
 
 /// Random bytes of a ticket: 192 bits cannot be guessed, and 32 letters fit any header.
 pub const TICKET_BYTES: usize = 24;
@@ -27,22 +32,28 @@ pub const TICKET_BYTES: usize = 24;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket([u8; TICKET_BYTES]);
 
-/// The identity of a seat, unique while this server runs and in what it stores: a player's id is
-/// reused some day, and a room's name may be used by another room.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct SeatId(pub u64);
-
-/// A player of a room who may come back.
+/// A place in a room to which somebody may come back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
     /// The room.
     pub room: String,
-    /// The player in it.
-    pub player: PlayerId,
     /// Who sits there.
     pub identity: Identity,
+}
+
+/// What is shown to get a seat back.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The text of the ticket, as it came.
+    pub ticket: &'a str,
+    /// Who shows it.
+    pub identity: &'a Identity,
+    /// The room that is asked for.
+    pub room: &'a str,
+    /// The session that asks.
+    pub session: SessionKey,
+    /// The ticket that replaces the one shown.
+    pub renewed: &'a Ticket,
 }
 
 /// Why a ticket was refused.
@@ -70,16 +81,15 @@ pub enum TicketError {
 #[derive(Debug)]
 pub struct Tickets {
     grace: Duration,
-    next_seat: u64,
-    seats: BTreeMap<SeatId, Row>,
-    by_hash: BTreeMap<TicketHash, SeatId>,
+    seats: BTreeMap<SessionKey, Row>,
+    by_hash: BTreeMap<TicketHash, SessionKey>,
 }
 
 /// A seat as it is stored at drain and taken up at the next start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSeat {
-    /// Its identity.
-    pub id: SeatId,
+    /// The session that held it last.
+    pub session: u64,
     /// What it is.
     pub seat: Seat,
     /// The hash of its ticket in hexadecimal digits.
@@ -136,7 +146,6 @@ impl Tickets {
     pub fn new(grace: Duration) -> Tickets {
         Tickets {
             grace,
-            next_seat: 1,
             seats: BTreeMap::new(),
             by_hash: BTreeMap::new(),
         }
@@ -147,15 +156,8 @@ impl Tickets {
         self.grace
     }
 
-    /// An id for a seat that is about to be taken.
-    pub fn reserve(&mut self) -> SeatId {
-        let id = SeatId(self.next_seat);
-        self.next_seat += 1;
-        id
-    }
-
-    /// A connection took `seat`; `ticket` brings its player back.
-    pub fn open(&mut self, id: SeatId, seat: Seat, ticket: &Ticket) {
+    /// The session `id` takes `seat`; `ticket` brings its player back.
+    pub fn open(&mut self, id: SessionKey, seat: Seat, ticket: &Ticket) {
         let current = ticket.hash();
         let row = Row {
             seat,
@@ -168,61 +170,48 @@ impl Tickets {
         self.by_hash.insert(current, id);
     }
 
-    /// Somebody shows a ticket and asks for the seat in `room`; on success the seat is held again
-    /// and `renewed` is its ticket from here on.
-    pub fn redeem(
-        &mut self,
-        now: LocalTime,
-        shown: (&str, &Identity),
-        room: &str,
-        renewed: &Ticket,
-    ) -> Result<(SeatId, Seat), TicketError> {
-        let (text, identity) = shown;
-        let hash = Ticket::parse(text)?.hash();
+    /// Somebody shows a ticket. On success the seat belongs to the session `claim.session`, its
+    /// ticket is `claim.renewed` from here on, and the session that held it before is returned.
+    pub fn redeem(&mut self, now: LocalTime, claim: Claim<'_>) -> Result<SessionKey, TicketError> {
+        let hash = Ticket::parse(claim.ticket)?.hash();
         let id = *self.by_hash.get(&hash).ok_or(TicketError::Unknown)?;
-        let row = self.seats.get_mut(&id).ok_or(TicketError::Unknown)?;
+        let row = self.seats.get(&id).ok_or(TicketError::Unknown)?;
         if row.expires.is_some_and(|at| at <= now) {
             self.close(id);
             return Err(TicketError::Expired);
         }
-        if row.seat.identity != *identity {
+        if row.seat.identity != *claim.identity {
             return Err(TicketError::WrongIdentity);
         }
-        if row.seat.room != room {
+        if row.seat.room != claim.room {
             return Err(TicketError::WrongRoom);
         }
-        // Whatever else was good for this seat is not any more.
-        let other = if hash == row.current {
-            row.previous.take()
-        } else {
-            Some(row.current)
-        };
-        row.previous = Some(hash);
-        row.current = renewed.hash();
-        row.expires = None;
-        let (current, seat) = (row.current, row.seat.clone());
-        if let Some(other) = other {
-            self.by_hash.remove(&other);
+        let seat = row.seat.clone();
+        self.open(claim.session, seat, claim.renewed);
+        if let Some(row) = self.seats.get_mut(&claim.session) {
+            row.previous = Some(hash);
         }
-        self.by_hash.insert(current, id);
-        Ok((id, seat))
+        // Whatever else was good for this seat is not any more.
+        self.close(id);
+        self.by_hash.insert(hash, claim.session);
+        Ok(id)
     }
 
     /// The client of this seat showed by a message that it holds the newest ticket.
-    pub fn confirm(&mut self, id: SeatId) {
+    pub fn confirm(&mut self, id: SessionKey) {
         if let Some(previous) = self.seats.get_mut(&id).and_then(|row| row.previous.take()) {
             self.by_hash.remove(&previous);
         }
     }
 
     /// The connection of this seat is gone; the grace period starts. Tells when it ends.
-    pub fn vacate(&mut self, now: LocalTime, id: SeatId) -> Option<LocalTime> {
+    pub fn vacate(&mut self, now: LocalTime, id: SessionKey) -> Option<LocalTime> {
         let row = self.seats.get_mut(&id)?;
         Some(*row.expires.get_or_insert(now + self.grace))
     }
 
     /// The player of this seat is gone for good.
-    pub fn close(&mut self, id: SeatId) {
+    pub fn close(&mut self, id: SessionKey) {
         if let Some(row) = self.seats.remove(&id) {
             self.by_hash.remove(&row.current);
             if let Some(previous) = row.previous {
@@ -232,9 +221,9 @@ impl Tickets {
     }
 
     /// Forgets the seats whose grace period is over and tells which they were.
-    pub fn sweep(&mut self, now: LocalTime) -> Vec<SeatId> {
+    pub fn sweep(&mut self, now: LocalTime) -> Vec<SessionKey> {
         let over = |row: &Row| row.expires.is_some_and(|at| at <= now);
-        let ids: Vec<SeatId> = self
+        let ids: Vec<SessionKey> = self
             .seats
             .iter()
             .filter_map(|(id, row)| over(row).then_some(*id))
@@ -246,7 +235,7 @@ impl Tickets {
     }
 
     /// The seat of `identity`, for the rule of one live session per identity.
-    pub fn seat_of(&self, identity: &Identity) -> Option<(SeatId, &Seat)> {
+    pub fn seat_of(&self, identity: &Identity) -> Option<(SessionKey, &Seat)> {
         identity.subject()?;
         self.seats
             .iter()
@@ -269,7 +258,7 @@ impl Tickets {
         self.seats
             .iter()
             .map(|(id, row)| StoredSeat {
-                id: *id,
+                session: id.0,
                 seat: row.seat.clone(),
                 ticket_sha256: hex(&row.current),
             })
@@ -280,12 +269,17 @@ impl Tickets {
     /// cannot be read are left out and counted.
     pub fn restore(&mut self, now: LocalTime, stored: Vec<StoredSeat>) -> usize {
         let mut unreadable = 0;
-        for StoredSeat { id, seat, ticket_sha256 } in stored {
+        for stored in stored {
+            let StoredSeat {
+                session,
+                seat,
+                ticket_sha256,
+            } = stored;
+            let id = SessionKey(session);
             let Some(current) = unhex(&ticket_sha256) else {
                 unreadable += 1;
                 continue;
             };
-            self.next_seat = self.next_seat.max(id.0.saturating_add(1));
             let row = Row {
                 seat,
                 current,

@@ -16,104 +16,149 @@ fn subject(name: &str) -> Identity {
 fn seat(identity: &Identity) -> Seat {
     Seat {
         room: "lobby".into(),
-        player: PlayerId(7),
         identity: identity.clone(),
     }
 }
 
-/// A table with one seat, opened with ticket 1.
-fn table(identity: &Identity) -> (Tickets, SeatId) {
+/// A table with one seat of session 1, opened with ticket 1.
+fn table(identity: &Identity) -> Tickets {
     let mut tickets = Tickets::new(GRACE);
-    let id = tickets.reserve();
-    tickets.open(id, seat(identity), &ticket(1));
-    (tickets, id)
+    tickets.open(SessionKey(1), seat(identity), &ticket(1));
+    tickets
 }
 
-fn redeem(tickets: &mut Tickets, now: LocalTime, used: u8, renewed: u8) -> Result<SeatId, TicketError> {
-    let text = ticket(used).text();
-    tickets
-        .redeem(now, (&text, &Identity::Anonymous), "lobby", &ticket(renewed))
-        .map(|(id, _)| id)
+/// Session number `renewed` shows ticket `used` and gets ticket `renewed`.
+fn redeem(
+    tickets: &mut Tickets,
+    now: LocalTime,
+    used: u8,
+    renewed: u8,
+) -> Result<u64, TicketError> {
+    show(
+        tickets,
+        now,
+        (used, renewed),
+        (&Identity::Anonymous, "lobby"),
+    )
+}
+
+fn show(
+    tickets: &mut Tickets,
+    now: LocalTime,
+    (used, renewed): (u8, u8),
+    (identity, room): (&Identity, &str),
+) -> Result<u64, TicketError> {
+    let claim = Claim {
+        ticket: &ticket(used).text(),
+        identity,
+        room,
+        session: SessionKey(renewed.into()),
+        renewed: &ticket(renewed),
+    };
+    tickets.redeem(now, claim).map(|held_before| held_before.0)
 }
 
 #[test]
 fn a_ticket_brings_its_seat_back_once() {
-    let (mut tickets, id) = table(&Identity::Anonymous);
-    tickets.vacate(T0, id);
-    assert_eq!(redeem(&mut tickets, T0, 1, 2), Ok(id));
-    tickets.confirm(id);
+    let mut tickets = table(&Identity::Anonymous);
+    tickets.vacate(T0, SessionKey(1));
+    assert_eq!(redeem(&mut tickets, T0, 1, 2), Ok(1));
+    tickets.confirm(SessionKey(2));
     assert_eq!(redeem(&mut tickets, T0, 1, 3), Err(TicketError::Unknown));
-    assert_eq!(redeem(&mut tickets, T0, 2, 3), Ok(id));
+    assert_eq!(redeem(&mut tickets, T0, 2, 3), Ok(2));
+    assert_eq!(tickets.len(), 1);
 }
 
 #[test]
 fn a_ticket_whose_answer_was_lost_works_again_until_confirmed() {
-    let (mut tickets, id) = table(&Identity::Anonymous);
-    assert_eq!(redeem(&mut tickets, T0, 1, 2), Ok(id));
+    let mut tickets = table(&Identity::Anonymous);
+    assert_eq!(redeem(&mut tickets, T0, 1, 2), Ok(1));
     // The welcome with ticket 2 never arrived.
-    assert_eq!(redeem(&mut tickets, T0, 1, 3), Ok(id));
+    assert_eq!(redeem(&mut tickets, T0, 1, 3), Ok(2));
     assert_eq!(redeem(&mut tickets, T0, 2, 9), Err(TicketError::Unknown));
     // Showing ticket 3 is itself a proof of having received it.
-    assert_eq!(redeem(&mut tickets, T0, 3, 4), Ok(id));
+    assert_eq!(redeem(&mut tickets, T0, 3, 4), Ok(3));
     assert_eq!(redeem(&mut tickets, T0, 1, 9), Err(TicketError::Unknown));
+}
+
+#[test]
+fn a_superseded_session_cannot_touch_the_seat() {
+    let mut tickets = table(&Identity::Anonymous);
+    assert_eq!(redeem(&mut tickets, T0, 1, 2), Ok(1));
+    assert_eq!(tickets.vacate(T0, SessionKey(1)), None);
+    tickets.close(SessionKey(1));
+    assert!(tickets.sweep(T0 + 2 * GRACE).is_empty());
+    assert_eq!(redeem(&mut tickets, T0, 2, 3), Ok(2));
 }
 
 #[test]
 fn a_stolen_ticket_does_not_work_for_another_identity_or_room() {
     let alice = subject("alice");
-    let (mut tickets, id) = table(&alice);
-    let text = ticket(1).text();
-    let mut show = |who: &Identity, room: &str| {
-        tickets
-            .redeem(T0, (&text, who), room, &ticket(2))
-            .map(|(id, _)| id)
-    };
-    assert_eq!(show(&subject("mallory"), "lobby"), Err(TicketError::WrongIdentity));
-    assert_eq!(show(&Identity::Anonymous, "lobby"), Err(TicketError::WrongIdentity));
+    let mut tickets = table(&alice);
+    let mut show = |who: &Identity, room: &str| show(&mut tickets, T0, (1, 2), (who, room));
+    let mallory = subject("mallory");
+    assert_eq!(show(&mallory, "lobby"), Err(TicketError::WrongIdentity));
+    assert_eq!(
+        show(&Identity::Anonymous, "lobby"),
+        Err(TicketError::WrongIdentity)
+    );
     assert_eq!(show(&alice, "other"), Err(TicketError::WrongRoom));
-    assert_eq!(show(&alice, "lobby"), Ok(id), "refusals leave the ticket as it was");
+    assert_eq!(
+        show(&alice, "lobby"),
+        Ok(1),
+        "refusals leave the ticket as it was"
+    );
 }
 
 #[test]
 fn the_grace_period_starts_with_the_loss_and_ends() {
-    let (mut tickets, id) = table(&Identity::Anonymous);
-    let end = tickets.vacate(T0, id).unwrap();
+    let mut tickets = table(&Identity::Anonymous);
+    let end = tickets.vacate(T0, SessionKey(1)).unwrap();
     assert_eq!(end, T0 + GRACE);
     // A second report of the same loss does not prolong it.
-    assert_eq!(tickets.vacate(T0 + Duration::from_secs(9), id), Some(end));
+    let later = T0 + Duration::from_secs(9);
+    assert_eq!(tickets.vacate(later, SessionKey(1)), Some(end));
     let before = LocalTime(end.0 - 1);
     assert!(tickets.sweep(before).is_empty());
-    assert_eq!(redeem(&mut tickets, before, 1, 2), Ok(id));
+    assert_eq!(redeem(&mut tickets, before, 1, 2), Ok(1));
     assert!(tickets.sweep(end).is_empty(), "held again");
-    tickets.vacate(T0, id);
+    tickets.vacate(T0, SessionKey(2));
     assert_eq!(redeem(&mut tickets, end, 2, 3), Err(TicketError::Expired));
     assert!(tickets.is_empty());
 }
 
 #[test]
 fn swept_seats_are_told_so_that_their_players_can_go() {
-    let (mut tickets, id) = table(&Identity::Anonymous);
-    tickets.vacate(T0, id);
-    assert_eq!(tickets.sweep(T0 + GRACE), [id]);
+    let mut tickets = table(&Identity::Anonymous);
+    tickets.vacate(T0, SessionKey(1));
+    assert_eq!(tickets.sweep(T0 + GRACE), [SessionKey(1)]);
     assert_eq!(redeem(&mut tickets, T0, 1, 2), Err(TicketError::Unknown));
 }
 
 #[test]
 fn malformed_tickets_are_told_apart_from_unknown_ones() {
-    let (mut tickets, _) = table(&Identity::Anonymous);
+    let mut tickets = table(&Identity::Anonymous);
     for text in ["", "x", "AAAA", &"A".repeat(33), "é", &"=".repeat(32)] {
-        let shown = (text, &Identity::Anonymous);
-        let refused = tickets.redeem(T0, shown, "lobby", &ticket(2));
-        assert_eq!(refused, Err(TicketError::Malformed), "{text}");
+        let claim = Claim {
+            ticket: text,
+            identity: &Identity::Anonymous,
+            room: "lobby",
+            session: SessionKey(2),
+            renewed: &ticket(2),
+        };
+        assert_eq!(
+            tickets.redeem(T0, claim),
+            Err(TicketError::Malformed),
+            "{text}"
+        );
     }
     assert_eq!(redeem(&mut tickets, T0, 8, 2), Err(TicketError::Unknown));
 }
 
 #[test]
-fn seats_survive_a_restart_and_ids_are_not_used_twice() {
+fn seats_survive_a_restart() {
     let alice = subject("alice");
-    let (tickets, id) = table(&alice);
-    let stored = tickets.store();
+    let stored = table(&alice).store();
     let json = serde_json::to_string(&stored).unwrap();
     assert!(!json.contains(&ticket(1).text()), "only hashes are stored");
 
@@ -124,13 +169,10 @@ fn seats_survive_a_restart_and_ids_are_not_used_twice() {
     };
     let mut read: Vec<StoredSeat> = serde_json::from_str(&json).unwrap();
     read.push(broken);
-    assert_eq!(next.restore(T0, read), 1);
-    let text = ticket(1).text();
-    let back = next.redeem(T0, (&text, &alice), "lobby", &ticket(2));
-    assert_eq!(back, Ok((id, seat(&alice))));
-    assert!(next.reserve() > id);
-    assert_eq!(next.seat_of(&alice).unwrap().0, id);
+    assert_eq!(next.restore(T0, read), 1, "one row is unreadable");
+    assert_eq!(next.seat_of(&alice).unwrap().0, SessionKey(1));
     assert!(next.seat_of(&Identity::Anonymous).is_none());
+    assert_eq!(show(&mut next, T0, (1, 2), (&alice, "lobby")), Ok(1));
 }
 
 #[test]
