@@ -64,6 +64,8 @@ metrics! {
     connections,
     /// Connections accepted.
     connections_accepted,
+    /// Connections turned away because too many were open.
+    connections_refused,
     /// Sockets upgraded to the protocol.
     upgrades,
     /// Handshakes refused before the upgrade.

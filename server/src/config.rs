@@ -1,0 +1,281 @@
+//! What can be set, with units, defaults and reasons. The text of `--help` is here.
+
+use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tickwire_shared::TickRate;
+use tickwire_shared::game::{Arena, ArenaError};
+use tickwire_shared::limits::ROOM_PLAYERS_MAX;
+
+/// Everything that the server can be told.
+#[derive(Args, Clone, Debug)]
+pub struct ServerConfig {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Write the port that is listened on to this file, once it is
+    #[arg(long, value_name = "PATH")]
+    pub port_file: Option<PathBuf>,
+
+    /// Path under which a reverse proxy shows the server, if the proxy does not take it off
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub base_path: String,
+
+    /// What rooms are made of.
+    #[command(flatten)]
+    pub rooms: RoomSettings,
+
+    /// How connections are served.
+    #[command(flatten)]
+    pub net: NetSettings,
+
+    /// Format of the log on standard error; its level comes from `RUST_LOG` (default: info)
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+}
+
+/// What rooms are made of.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Rooms")]
+pub struct RoomSettings {
+    /// Ticks per second, 10 to 128
+    #[arg(long, value_name = "HZ", default_value_t = TickRate::DEFAULT.hz(),
+          value_parser = clap::value_parser!(u16).range(10..=128))]
+    pub tick_rate: u16,
+
+    /// Arena: garden, plain, city, tiny, or the path of an arena file
+    #[arg(long, value_name = "NAME|PATH", default_value = "garden")]
+    pub arena: String,
+
+    /// Players that one room takes; more are told that it is full
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = players)]
+    pub room_players_max: usize,
+
+    /// Rooms at once; they are opened by the first who asks for them
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub rooms_max: usize,
+
+    /// Seconds after which a room that nobody is in is closed
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub empty_room_time: u64,
+
+    /// Threads that run rooms [default: half the cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub workers: Option<usize>,
+
+    /// Ticks of every room that are kept for sessions that fall behind. More costs memory, fewer
+    /// means keyframes after shorter stalls
+    #[arg(long, value_name = "TICKS", default_value_t = 16)]
+    pub history_ticks: usize,
+
+    /// Seed of everything random in rooms [default: a new one for each room]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// How connections are served.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Network")]
+pub struct NetSettings {
+    /// Threads that serve connections [default: half the cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub network_threads: Option<usize>,
+
+    /// Connections at once; more are turned away unheard
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub connections_max: usize,
+
+    /// Seconds from the connection to the end of the handshake
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub handshake_timeout: u64,
+
+    /// Seconds of a client's silence after which it is pinged
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub heartbeat_interval: u64,
+
+    /// Seconds of a client's silence after which it counts as dead
+    #[arg(long, value_name = "SECONDS", default_value_t = 25)]
+    pub heartbeat_timeout: u64,
+
+    /// Seconds without a byte taken by a client that has bytes to take, after which it is closed
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub no_progress_timeout: u64,
+
+    /// Messages per second that a client may send in the long run. One that sends inputs at 128 Hz
+    /// stays far below
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub messages_per_second: u32,
+
+    /// Messages that a client may send at once, as after a stall of its line
+    #[arg(long, value_name = "N", default_value_t = 900)]
+    pub messages_burst: u32,
+
+    /// Kernel's send buffer per connection in bytes (`SO_SNDBUF`). It bounds what one slow client
+    /// holds; smaller than rate times round trip it slows distant clients
+    #[arg(long, value_name = "BYTES", default_value_t = 128 * 1_024)]
+    pub send_buffer: usize,
+
+    /// Unsent bytes in the kernel per connection above which nothing is added
+    /// (`TCP_NOTSENT_LOWAT`). Small, so that after a stall the newest state leaves first
+    #[arg(long, value_name = "BYTES", default_value_t = 16 * 1_024)]
+    pub notsent_lowat: u32,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The arena file cannot be read.
+    #[error("--arena {path}: {error}; the name of an embedded arena or a file is needed ({names})")]
+    ArenaFile {
+        /// What was given.
+        path: String,
+        /// Why not.
+        error: std::io::Error,
+        /// Embedded arenas.
+        names: String,
+    },
+    /// The arena is not one.
+    #[error("--arena: {0}")]
+    Arena(#[from] ArenaError),
+    /// The heartbeat would declare everybody dead before asking.
+    #[error("--heartbeat-timeout ({timeout} s) must exceed --heartbeat-interval ({interval} s)")]
+    Heartbeat {
+        /// The timeout.
+        timeout: u64,
+        /// The interval.
+        interval: u64,
+    },
+    /// The base path is not one.
+    #[error("--base-path {0}: must start with `/`")]
+    BasePath(String),
+}
+
+impl ServerConfig {
+    /// Checks what concerns several settings at once.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let net = &self.net;
+        if net.heartbeat_timeout <= net.heartbeat_interval {
+            return Err(ConfigError::Heartbeat {
+                timeout: net.heartbeat_timeout,
+                interval: net.heartbeat_interval,
+            });
+        }
+        if !self.base_path.starts_with('/') {
+            return Err(ConfigError::BasePath(self.base_path.clone()));
+        }
+        Ok(())
+    }
+}
+
+impl Default for ServerConfig {
+    /// What `tickwire` without options uses.
+    fn default() -> ServerConfig {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            config: ServerConfig,
+        }
+        let defaults: Defaults = clap::Parser::parse_from(["tickwire"]);
+        defaults.config
+    }
+}
+
+impl RoomSettings {
+    /// Loads the arena.
+    pub fn load_arena(&self) -> Result<Arena, ConfigError> {
+        match Arena::named(&self.arena) {
+            Err(ArenaError::UnknownName(name)) => {
+                let json =
+                    std::fs::read_to_string(&name).map_err(|error| ConfigError::ArenaFile {
+                        path: name,
+                        error,
+                        names: tickwire_shared::game::arena::EMBEDDED_NAMES.join(", "),
+                    })?;
+                Ok(Arena::from_json(&json)?)
+            }
+            arena => Ok(arena?),
+        }
+    }
+
+    /// The tick rate.
+    pub fn rate(&self) -> TickRate {
+        TickRate::new(self.tick_rate).unwrap_or_default()
+    }
+
+    /// Threads that run rooms.
+    pub fn worker_count(&self) -> usize {
+        self.workers.unwrap_or_else(half_the_cores)
+    }
+
+    /// After how long an empty room is closed.
+    pub fn empty_room_time(&self) -> Duration {
+        Duration::from_secs(self.empty_room_time)
+    }
+}
+
+impl NetSettings {
+    /// Threads that serve connections.
+    pub fn thread_count(&self) -> usize {
+        self.network_threads.unwrap_or_else(half_the_cores)
+    }
+}
+
+fn half_the_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
+fn players(text: &str) -> Result<usize, String> {
+    number(text, ROOM_PLAYERS_MAX)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    number(text, 256)
+}
+
+fn number(text: &str, max: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=max).contains(&count) => Ok(count),
+        _ => Err(format!("must be 1 to {max}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = ServerConfig::default();
+        config.validate().unwrap();
+        assert_eq!(config.rooms.load_arena().unwrap().spec().name, "garden");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn an_error_names_the_option_and_the_rule() {
+        let mut config = ServerConfig::default();
+        config.net.heartbeat_timeout = 1;
+        let error = config.validate().unwrap_err().to_string();
+        assert!(
+            error.contains("--heartbeat-timeout (1 s) must exceed"),
+            "{error}"
+        );
+        config.rooms.arena = "nowhere".into();
+        let error = config.rooms.load_arena().unwrap_err().to_string();
+        assert!(
+            error.contains("nowhere") && error.contains("garden"),
+            "{error}"
+        );
+    }
+}

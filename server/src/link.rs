@@ -1,0 +1,283 @@
+//! The only types that cross threads between the network and the workers.
+//!
+//! Towards a worker: one bounded channel of requests per worker, and per room a list of sessions
+//! that are over. A full channel costs the request (an input, a chat line, a join), never the
+//! caller's time. A leave is not lost, because a room would keep a dead player for ever; the list
+//! of leaves is bounded by the number of sessions.
+//!
+//! Towards the network: per room a [`Feed`], the latest broadcasts and a wake-up. The worker
+//! writes and goes on; who reads late finds fewer old ones.
+
+use crate::room::{Broadcast, Room, RoomInfo, RoomRequest, SessionKey};
+use crossbeam_channel::{Sender, TrySendError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tickwire_shared::Tick;
+use tickwire_shared::wire::CloseReason;
+use tokio::sync::watch;
+
+/// Requests that may wait for one worker. At 30 Hz it holds a tick of inputs of 10,000 players
+/// three times over; more would only be older.
+pub const WORKER_INBOX_REQUESTS_MAX: usize = 32_768;
+
+/// The number of a room, unique for the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomId(pub u32);
+
+/// A request with its addressee.
+#[derive(Debug)]
+pub struct Envelope {
+    /// The room it is for.
+    pub room: RoomId,
+    /// The request.
+    pub request: RoomRequest,
+}
+
+/// What a worker is told outside of ticks.
+#[derive(Debug)]
+pub enum WorkerCommand {
+    /// Runs this room from now on.
+    Host(Box<Room>, Arc<RoomLink>),
+    /// Ends the worker and drops its rooms.
+    Stop,
+}
+
+/// A worker as the network sees it.
+#[derive(Clone, Debug)]
+pub struct WorkerLink {
+    /// Requests to its rooms.
+    pub inbox: Sender<Envelope>,
+    /// Orders to itself.
+    pub commands: Sender<WorkerCommand>,
+    /// Rooms it runs.
+    pub rooms: Arc<AtomicUsize>,
+}
+
+/// The latest broadcasts of one room.
+#[derive(Debug)]
+pub struct Feed {
+    recent: Mutex<VecDeque<Arc<Broadcast>>>,
+    kept: usize,
+    latest: watch::Sender<Option<Tick>>,
+}
+
+impl Feed {
+    /// A feed that keeps this many broadcasts, at least one.
+    pub fn new(kept: usize) -> Feed {
+        Feed {
+            recent: Mutex::default(),
+            kept: kept.max(1),
+            latest: watch::Sender::new(None),
+        }
+    }
+
+    /// Adds the newest and wakes the readers.
+    pub fn publish(&self, broadcast: Arc<Broadcast>) {
+        let tick = broadcast.tick();
+        let mut recent = lock(&self.recent);
+        let oldest = if recent.len() < self.kept {
+            None
+        } else {
+            recent.pop_front()
+        };
+        recent.push_back(broadcast);
+        drop(recent);
+        // Outside the lock: it may be the last holder, and then freeing takes time.
+        drop(oldest);
+        self.latest.send_replace(Some(tick));
+    }
+
+    /// Wakes when something has been published that the receiver has not seen.
+    pub fn subscribe(&self) -> watch::Receiver<Option<Tick>> {
+        self.latest.subscribe()
+    }
+
+    /// Fills `out` with what is kept, the newest last.
+    pub fn copy_into(&self, out: &mut Vec<Arc<Broadcast>>) {
+        out.clear();
+        out.extend(lock(&self.recent).iter().cloned());
+    }
+}
+
+/// A room as the network sees it.
+#[derive(Debug)]
+pub struct RoomLink {
+    /// Its number.
+    pub id: RoomId,
+    /// Name, world, counters.
+    pub info: Arc<RoomInfo>,
+    /// What it tells.
+    pub feed: Feed,
+    inbox: Sender<Envelope>,
+    /// Sessions attached; changed under the directory's lock when they come, so that a room with
+    /// none can be closed without a race.
+    attached: AtomicUsize,
+    departures: Mutex<Vec<SessionKey>>,
+}
+
+impl RoomLink {
+    /// Passes a request on. `false` if the worker is too far behind to take it.
+    pub fn send(&self, request: RoomRequest) -> bool {
+        let envelope = Envelope {
+            room: self.id,
+            request,
+        };
+        match self.inbox.try_send(envelope) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.info.metrics.messages_dropped.increment();
+                false
+            }
+        }
+    }
+
+    /// Takes the sessions that are over. Their earlier requests are in the channel by now, so a
+    /// worker calls this first, then empties the channel, then lets these leave.
+    pub fn take_departures(&self, out: &mut Vec<SessionKey>) {
+        out.append(&mut lock(&self.departures));
+    }
+
+    /// Sessions attached at present.
+    pub fn attached(&self) -> usize {
+        self.attached.load(Ordering::Acquire)
+    }
+}
+
+/// A session's place in a room; leaves when dropped.
+#[derive(Debug)]
+pub struct Attachment {
+    room: Arc<RoomLink>,
+    session: SessionKey,
+}
+
+impl Attachment {
+    /// The room.
+    pub fn room(&self) -> &Arc<RoomLink> {
+        &self.room
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        lock(&self.room.departures).push(self.session);
+        self.room.attached.fetch_sub(1, Ordering::AcqRel);
+        self.room.info.metrics.sessions.decrement();
+    }
+}
+
+/// How new rooms are made.
+pub type RoomFactory = Box<dyn Fn(&str, RoomId) -> Room + Send + Sync>;
+
+/// Every room by name.
+pub struct Directory {
+    rooms: Mutex<BTreeMap<String, Arc<RoomLink>>>,
+    workers: Vec<WorkerLink>,
+    rooms_max: usize,
+    history_ticks: usize,
+    next_id: AtomicUsize,
+    factory: RoomFactory,
+}
+
+impl Directory {
+    /// No room yet.
+    pub fn new(
+        workers: Vec<WorkerLink>,
+        rooms_max: usize,
+        history_ticks: usize,
+        factory: RoomFactory,
+    ) -> Directory {
+        Directory {
+            rooms: Mutex::default(),
+            workers,
+            rooms_max,
+            history_ticks,
+            next_id: AtomicUsize::new(0),
+            factory,
+        }
+    }
+
+    /// Attaches a session to the room of this name, which is opened if there is none, and asks to
+    /// let it join.
+    pub fn attach(
+        &self,
+        name: &str,
+        session: SessionKey,
+        join: RoomRequest,
+    ) -> Result<Attachment, CloseReason> {
+        let room = {
+            let mut rooms = lock(&self.rooms);
+            let room = match rooms.get(name) {
+                Some(room) => room.clone(),
+                None if rooms.len() >= self.rooms_max => return Err(CloseReason::ServerFull),
+                None => {
+                    let room = self.open(name)?;
+                    rooms.insert(name.to_owned(), room.clone());
+                    room
+                }
+            };
+            room.attached.fetch_add(1, Ordering::AcqRel);
+            room
+        };
+        room.info.metrics.sessions.increment();
+        let attachment = Attachment { room, session };
+        if attachment.room.send(join) {
+            Ok(attachment)
+        } else {
+            Err(CloseReason::ServerFull)
+        }
+    }
+
+    /// Forgets a room that nobody is attached to. `false` if somebody is.
+    pub fn close_if_unused(&self, room: &RoomLink) -> bool {
+        let mut rooms = lock(&self.rooms);
+        let is_unused = room.attached() == 0;
+        if is_unused {
+            rooms.remove(&room.info.name);
+        }
+        is_unused
+    }
+
+    /// Every room, by name.
+    pub fn rooms(&self) -> Vec<Arc<RoomLink>> {
+        lock(&self.rooms).values().cloned().collect()
+    }
+
+    fn open(&self, name: &str) -> Result<Arc<RoomLink>, CloseReason> {
+        let id = RoomId(self.next_id.fetch_add(1, Ordering::Relaxed) as u32);
+        let worker = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.rooms.load(Ordering::Relaxed))
+            .ok_or(CloseReason::InternalError)?;
+        let room = (self.factory)(name, id);
+        let link = Arc::new(RoomLink {
+            id,
+            info: room.info().clone(),
+            feed: Feed::new(self.history_ticks),
+            inbox: worker.inbox.clone(),
+            attached: AtomicUsize::new(0),
+            departures: Mutex::default(),
+        });
+        worker.rooms.fetch_add(1, Ordering::Relaxed);
+        worker
+            .commands
+            .send(WorkerCommand::Host(Box::new(room), link.clone()))
+            .map_err(|_| CloseReason::ServerShutdown)?;
+        Ok(link)
+    }
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Directory")
+            .field("rooms", &lock(&self.rooms).keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A panic elsewhere while a lock was held left whole values behind: each critical section is one
+/// step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,148 @@
+//! HTTP on a fresh connection: the pages, and the way to an upgrade.
+
+use super::handshake::{self, Accepted, Refusal};
+use super::pages;
+use super::shard::Shard;
+use super::transport::Transport;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Bytes of a request's head. Cookies and tokens fit; more is not for this server.
+const HEAD_BYTES_MAX: usize = 16 * 1_024;
+
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A handshake that was answered with 101, with the way to the bytes after it.
+type Upgrade = (hyper::upgrade::OnUpgrade, Accepted);
+
+/// Serves requests until the connection ends or becomes a session, and then that.
+pub(super) async fn serve(shard: Rc<Shard>, transport: Transport) {
+    let deadline = Duration::from_secs(shard.shared.config.net.handshake_timeout);
+    let upgrade: RefCell<Option<Upgrade>> = RefCell::default();
+    let service = service_fn(|request| {
+        let answer = answer(&shard, request, &upgrade);
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadline)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(transport), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "connection ended before a session");
+    }
+    let Some((upgrade, accepted)) = upgrade.take() else {
+        return;
+    };
+    if let Ok(upgraded) = upgrade.await
+        && let Ok(parts) = upgraded.downcast::<TokioIo<Transport>>()
+    {
+        let transport = parts.io.into_inner();
+        shard
+            .join(transport, parts.read_buf.to_vec(), accepted)
+            .await;
+    }
+}
+
+fn answer(
+    shard: &Shard,
+    mut request: Request<Incoming>,
+    upgrade: &RefCell<Option<Upgrade>>,
+) -> Answer {
+    let config = &shard.shared.config;
+    let base = config.base_path.trim_end_matches('/');
+    let path = request.uri().path();
+    let Some(path) = path.strip_prefix(base).filter(|path| path.starts_with('/')) else {
+        return not_found();
+    };
+    if path != "/ws" {
+        return match *request.method() {
+            Method::GET | Method::HEAD => {
+                pages::page(path, request.headers(), &shard.shared).unwrap_or_else(not_found)
+            }
+            _ => {
+                let mut answer = not_found();
+                *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+                let allow = HeaderValue::from_static("GET, HEAD");
+                answer.headers_mut().insert(ALLOW, allow);
+                answer
+            }
+        };
+    }
+    match handshake::check(&request) {
+        Ok(accepted) => {
+            let answer = switching(&accepted);
+            *upgrade.borrow_mut() = Some((hyper::upgrade::on(&mut request), accepted));
+            answer
+        }
+        Err(refusal) => {
+            shard.shared.metrics.handshakes_refused.increment();
+            tracing::debug!(error = refusal.error, "handshake refused");
+            refused(&refusal)
+        }
+    }
+}
+
+fn switching(accepted: &Accepted) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = derive_accept_key(accepted.key.as_bytes());
+    // Both come from characters that a header may hold.
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Ok(protocol) = HeaderValue::from_str(&accepted.protocol) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    answer
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let mut answer = json(refusal.status, refusal.error, &refusal.message);
+    if refusal.status == StatusCode::UPGRADE_REQUIRED {
+        let headers = answer.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    answer
+}
+
+fn not_found() -> Answer {
+    json(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing here; the page is at `/`, the game at `/ws`",
+    )
+}
+
+/// An error that programs and people can read.
+fn json(status: StatusCode, error: &str, message: &str) -> Answer {
+    let body = serde_json::json!({ "error": error, "message": message }).to_string();
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    pages::harden(headers);
+    answer
+}

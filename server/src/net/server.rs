@@ -1,0 +1,221 @@
+//! The whole server as a value: started, asked for its address, shut down.
+
+use super::{listener, shard};
+use crate::config::{ConfigError, ServerConfig};
+use crate::link::{Directory, RoomId, WorkerCommand, WorkerLink};
+use crate::metrics::Metrics;
+use crate::room::{Room, RoomConfig, RoomInfo};
+use crate::worker::{self, WorkerSettings};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use tickwire_shared::game::World;
+use tickwire_shared::wire::CloseReason;
+use tokio::sync::{mpsc, watch};
+
+/// What all network threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: ServerConfig,
+    pub(super) directory: Arc<Directory>,
+    pub(super) metrics: Arc<Metrics>,
+    /// Stands in for the room of sessions that are refused before they get to one.
+    pub(super) nowhere: Arc<RoomInfo>,
+    pub(super) sessions: AtomicU64,
+}
+
+/// A running server. Dropping it ends it without goodbye; see [`Server::shut_down`].
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    ending: watch::Sender<Option<CloseReason>>,
+    network: Vec<JoinHandle<()>>,
+    workers: Vec<(WorkerLink, JoinHandle<()>)>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// What was configured.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The port file cannot be written.
+    #[error("cannot write the port file: {0}")]
+    PortFile(io::Error),
+    /// A thread or a runtime could not be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+impl Server {
+    /// Starts all threads; returns when connections are accepted.
+    pub fn start(config: ServerConfig) -> Result<Server, StartError> {
+        config.validate()?;
+        let world = Arc::new(World::new(config.rooms.load_arena()?, config.rooms.rate()));
+        let metrics = Arc::new(Metrics::default());
+        let address = config.listen;
+        let listen_error = |error| StartError::Listen { address, error };
+        let listener = listener::bind(address).map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+
+        let cell = Arc::new(OnceLock::new());
+        let workers = start_workers(&config, &cell)?;
+        let directory = Arc::new(Directory::new(
+            workers.iter().map(|(link, _)| link.clone()).collect(),
+            config.rooms.rooms_max,
+            config.rooms.history_ticks,
+            room_factory(&config, world.clone(), metrics.clone()),
+        ));
+        cell.get_or_init(|| directory.clone());
+
+        let shared = Arc::new(Shared {
+            nowhere: shard::nowhere(&world, &metrics),
+            directory,
+            metrics,
+            sessions: AtomicU64::new(1),
+            config,
+        });
+        let ending = watch::Sender::new(None);
+        let network = start_network(&shared, listener, &ending)?;
+        if let Some(path) = &shared.config.port_file {
+            write_port(path, address.port()).map_err(StartError::PortFile)?;
+        }
+        Ok(Server {
+            address,
+            shared,
+            ending,
+            network,
+            workers,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// Its rooms.
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// Says goodbye to everyone, closes, and waits for all threads.
+    pub fn shut_down(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.ending.send_replace(Some(CloseReason::ServerShutdown));
+        for thread in self.network.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a network thread had failed");
+            }
+        }
+        for (link, thread) in self.workers.drain(..) {
+            let _ = link.commands.send(WorkerCommand::Stop);
+            if thread.join().is_err() {
+                tracing::error!("a worker thread had failed");
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn start_workers(
+    config: &ServerConfig,
+    directory: &Arc<OnceLock<Arc<Directory>>>,
+) -> io::Result<Vec<(WorkerLink, JoinHandle<()>)>> {
+    (0..config.rooms.worker_count())
+        .map(|index| {
+            let settings = WorkerSettings {
+                empty_room_time: config.rooms.empty_room_time(),
+                directory: directory.clone(),
+            };
+            worker::spawn(index, settings)
+        })
+        .collect()
+}
+
+fn room_factory(
+    config: &ServerConfig,
+    world: Arc<World>,
+    metrics: Arc<Metrics>,
+) -> crate::link::RoomFactory {
+    let players_max = config.rooms.room_players_max;
+    let seed = config.rooms.seed;
+    Box::new(move |name: &str, id: RoomId| {
+        Room::new(RoomConfig {
+            name: name.to_owned(),
+            world: world.clone(),
+            players_max,
+            // The standard library's random state is the seed that needs no further crate.
+            seed: seed.unwrap_or_else(|| RandomState::new().hash_one(id)),
+            metrics: metrics.clone(),
+        })
+    })
+}
+
+fn start_network(
+    shared: &Arc<Shared>,
+    listener: std::net::TcpListener,
+    ending: &watch::Sender<Option<CloseReason>>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut threads = Vec::new();
+    let mut senders = Vec::new();
+    for index in 0..shared.config.net.thread_count() {
+        let (sender, accepted) = mpsc::channel(listener::HANDOVER_MAX);
+        let (shared, ending) = (shared.clone(), ending.subscribe());
+        senders.push(sender);
+        threads.push(start_thread(format!("network-{index}"), move || {
+            shard::run(shared, accepted, ending)
+        })?);
+    }
+    let (shared, ending) = (shared.clone(), ending.subscribe());
+    threads.push(start_thread("listener".to_owned(), move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(listener::accept(shared, listener, senders, ending))
+    })?);
+    Ok(threads)
+}
+
+fn start_thread(
+    name: String,
+    run: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(move || {
+        if let Err(error) = run() {
+            tracing::error!(%error, "a thread ended");
+        }
+    })
+}
+
+/// Written beside and renamed, so that a reader never sees half a number.
+fn write_port(path: &std::path::Path, port: u16) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    std::fs::write(&draft, format!("{port}\n"))?;
+    std::fs::rename(&draft, path)
+}

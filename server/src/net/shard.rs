@@ -1,0 +1,233 @@
+//! One network thread: a single-threaded runtime and everything that lives on it.
+
+use super::connection::Connection;
+use super::fanout::{self, Group};
+use super::half::Half;
+use super::handshake::Accepted;
+use super::http;
+use super::server::Shared;
+use super::transport::Transport;
+use crate::clock;
+use crate::link::RoomId;
+use crate::room::{RoomInfo, RoomRequest, SessionKey};
+use crate::session::Session;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::TcpStream as StdTcpStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tickwire_shared::limits::CLIENT_MESSAGE_BYTES_MAX;
+use tickwire_shared::wire::CloseReason;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::LocalSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+/// Time between two looks at every connection's deadlines.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Time for all connections to close at the end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Span over which returning clients are spread after the end of a server.
+const RETRY_SPREAD_MS: u64 = 2_000;
+
+/// Size of the WebSocket library's read buffer, which it fills with zeros at every read: large
+/// ones cost time and memory, and clients send a few bytes at a time.
+const READ_BUFFER_BYTES: usize = 4 * 1_024;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) shared: Arc<Shared>,
+    connections: RefCell<BTreeMap<u64, Rc<Connection>>>,
+    groups: RefCell<BTreeMap<RoomId, Rc<Group>>>,
+}
+
+/// Runs a network thread until `ending` gives a reason and all connections are closed.
+pub(super) fn run(
+    shared: Arc<Shared>,
+    mut accepted: mpsc::Receiver<StdTcpStream>,
+    mut ending: watch::Receiver<Option<CloseReason>>,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let shard = Rc::new(Shard {
+        shared,
+        connections: RefCell::default(),
+        groups: RefCell::default(),
+    });
+    let tasks = LocalSet::new();
+    tasks.spawn_local(shard.clone().keep_house());
+    tasks.block_on(&runtime, async {
+        loop {
+            tokio::select! {
+                stream = accepted.recv() => match stream {
+                    Some(stream) => shard.clone().serve(stream),
+                    None => break,
+                },
+                _ = ending.changed() => break,
+            }
+        }
+        let reason = ending.borrow().unwrap_or(CloseReason::ServerShutdown);
+        shard.drain(reason).await;
+    });
+    Ok(())
+}
+
+impl Shard {
+    fn serve(self: Rc<Self>, stream: StdTcpStream) {
+        let metrics = &self.shared.metrics;
+        metrics.connections.increment();
+        tokio::task::spawn_local(async move {
+            let shared = self.shared.clone();
+            if let Ok(stream) = TcpStream::from_std(stream)
+                && Transport::configure(&stream, &shared.config.net).is_ok()
+            {
+                http::serve(self, Transport::Plain(stream)).await;
+            }
+            shared.metrics.connections.decrement();
+        });
+    }
+
+    /// Makes an upgraded connection a session, and stays until it is over.
+    pub(super) async fn join(
+        self: Rc<Self>,
+        transport: Transport,
+        read_ahead: Vec<u8>,
+        accepted: Accepted,
+    ) {
+        let shared = &self.shared;
+        let key = shared.next_session();
+        let join = RoomRequest::Join {
+            session: key,
+            name: accepted.name,
+            spectator: accepted.spectator,
+        };
+        let attached = match accepted.refusal {
+            Some(reason) => Err(reason),
+            None => shared.directory.attach(&accepted.room, key, join),
+        };
+        let (attachment, refusal) = match attached {
+            Ok(attachment) => (Some(attachment), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let room = attachment.as_ref().map(|a| a.room().clone());
+        let info = room
+            .as_ref()
+            .map_or_else(|| shared.nowhere.clone(), |room| room.info.clone());
+        let connection = Rc::new(Connection::new(
+            transport,
+            Session::new(key, info),
+            attachment,
+            &shared.config.net,
+            shared.metrics.clone(),
+        ));
+        shared.metrics.upgrades.increment();
+        tracing::debug!(session = key.0, room = %accepted.room, "session opened");
+        self.connections
+            .borrow_mut()
+            .insert(key.0, connection.clone());
+        if let Some(room) = room {
+            self.group_of(&room).add(connection.clone());
+        }
+        if let Some(reason) = refusal {
+            connection.end(reason, None);
+        }
+        let half = Half(connection.clone());
+        let config = Some(socket_config());
+        let socket =
+            WebSocketStream::from_partially_read(half, read_ahead, Role::Server, config).await;
+        connection.run(socket).await;
+        self.connections.borrow_mut().remove(&key.0);
+        tracing::debug!(session = key.0, "session over");
+    }
+
+    /// Forgets a group without members. `false` if it has some.
+    pub(super) fn remove_group_if_empty(&self, room: RoomId, group: &Rc<Group>) -> bool {
+        let is_empty = group.is_empty();
+        if is_empty {
+            self.groups.borrow_mut().remove(&room);
+        }
+        is_empty
+    }
+
+    fn group_of(self: &Rc<Self>, room: &Arc<crate::link::RoomLink>) -> Rc<Group> {
+        let mut groups = self.groups.borrow_mut();
+        let group = groups.entry(room.id).or_insert_with(|| {
+            let group = Rc::new(Group::default());
+            let task = fanout::run(self.clone(), room.clone(), group.clone());
+            tokio::task::spawn_local(task);
+            group
+        });
+        group.clone()
+    }
+
+    async fn keep_house(self: Rc<Self>) {
+        let mut interval = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            let connections: Vec<_> = self.connections.borrow().values().cloned().collect();
+            for connection in connections {
+                connection.keep_house(clock::now(), &self.shared.config.net);
+            }
+        }
+    }
+
+    async fn drain(&self, reason: CloseReason) {
+        let connections: Vec<_> = self
+            .connections
+            .borrow()
+            .iter()
+            .map(|(k, c)| (*k, c.clone()))
+            .collect();
+        for (key, connection) in connections {
+            // Spread by a multiplicative hash, so that neighbours do not come back together.
+            let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let retry_after = 500 + spread * RETRY_SPREAD_MS / (1 << 32);
+            connection.end(reason, Some(retry_after as u32));
+        }
+        let closed = async {
+            while !self.connections.borrow().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, closed).await;
+    }
+}
+
+fn socket_config() -> WebSocketConfig {
+    let mut config = WebSocketConfig::default();
+    config.read_buffer_size = READ_BUFFER_BYTES;
+    // The library writes pongs and answers to a close only.
+    config.write_buffer_size = 0;
+    config.max_write_buffer_size = READ_BUFFER_BYTES;
+    config.max_message_size = Some(CLIENT_MESSAGE_BYTES_MAX);
+    config.max_frame_size = Some(CLIENT_MESSAGE_BYTES_MAX);
+    config
+}
+
+impl Shared {
+    fn next_session(&self) -> SessionKey {
+        let key = self
+            .sessions
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        SessionKey(key)
+    }
+}
+
+/// The room of sessions that are refused before they get to one.
+pub(super) fn nowhere(
+    world: &Arc<tickwire_shared::game::World>,
+    shared: &Arc<crate::metrics::Metrics>,
+) -> Arc<RoomInfo> {
+    Arc::new(RoomInfo {
+        name: String::new(),
+        world: world.clone(),
+        metrics: shared.clone(),
+    })
+}

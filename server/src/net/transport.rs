@@ -1,0 +1,63 @@
+//! What a connection's bytes go through.
+
+use crate::config::NetSettings;
+use socket2::SockRef;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// An accepted connection.
+#[derive(Debug)]
+pub(super) enum Transport {
+    /// Straight TCP.
+    Plain(TcpStream),
+}
+
+impl Transport {
+    /// Sets what a game needs of a socket.
+    pub(super) fn configure(stream: &TcpStream, settings: &NetSettings) -> io::Result<()> {
+        // A tick must leave at once, not wait for the acknowledgement of the one before.
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        socket.set_send_buffer_size(settings.send_buffer)?;
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_notsent_lowat(settings.notsent_lowat)?;
+        Ok(())
+    }
+
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream),
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.inner().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.inner().poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,214 @@
+//! The loop of one worker thread.
+
+use super::pacer::{Pacer, Step};
+use crate::clock;
+use crate::link::{
+    Directory, Envelope, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand, WorkerLink,
+};
+use crate::room::{Room, RoomRequest, SessionKey};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tickwire_shared::LocalTime;
+
+/// Orders that may wait for one worker: rooms to be opened, and the end.
+const COMMANDS_MAX: usize = 1_024;
+
+/// How long a worker without rooms sleeps; an order wakes it.
+const IDLE_NAP: Duration = Duration::from_mins(1);
+
+/// Time between two log lines about overruns of one worker.
+const OVERRUN_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The part of a tick by which the next room's phase differs from the last one's: the golden
+/// ratio, which spreads any number of rooms evenly.
+const PHASE_STEP: f64 = 0.618_033_988_75;
+
+/// What a worker has to know.
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// A room that nobody has been attached to for this long is closed.
+    pub empty_room_time: Duration,
+    /// The directory, set once workers and directory know one another.
+    pub directory: Arc<OnceLock<Arc<Directory>>>,
+}
+
+/// Starts a worker thread.
+pub fn spawn(
+    index: usize,
+    settings: WorkerSettings,
+) -> std::io::Result<(WorkerLink, JoinHandle<()>)> {
+    let (inbox, requests) = crossbeam_channel::bounded(WORKER_INBOX_REQUESTS_MAX);
+    let (commands, orders) = crossbeam_channel::bounded(COMMANDS_MAX);
+    let rooms = Arc::new(AtomicUsize::new(0));
+    let worker = Worker {
+        settings,
+        requests,
+        orders,
+        rooms: rooms.clone(),
+        hosted: Vec::new(),
+        departures: Vec::new(),
+        opened: 0,
+        overruns: Overruns::default(),
+    };
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || worker.run())?;
+    let link = WorkerLink {
+        inbox,
+        commands,
+        rooms,
+    };
+    Ok((link, thread))
+}
+
+struct Worker {
+    settings: WorkerSettings,
+    requests: Receiver<Envelope>,
+    orders: Receiver<WorkerCommand>,
+    rooms: Arc<AtomicUsize>,
+    hosted: Vec<Hosted>,
+    departures: Vec<SessionKey>,
+    opened: u32,
+    overruns: Overruns,
+}
+
+struct Hosted {
+    room: Box<Room>,
+    link: Arc<RoomLink>,
+    pacer: Pacer,
+    /// Since when nobody has been attached.
+    unused_since: Option<LocalTime>,
+}
+
+#[derive(Default)]
+struct Overruns {
+    unlogged: u64,
+    logged: Option<LocalTime>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            let next = self.hosted.iter().map(|hosted| hosted.pacer.due()).min();
+            let wake = next.unwrap_or_else(|| clock::now() + IDLE_NAP);
+            // Waiting for orders is the precise sleep: it ends at an absolute time.
+            match self.orders.recv_deadline(clock::instant_of(wake)) {
+                Ok(WorkerCommand::Host(room, link)) => self.host(room, link),
+                Ok(WorkerCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.run_due(),
+            }
+        }
+    }
+
+    fn host(&mut self, room: Box<Room>, link: Arc<RoomLink>) {
+        let rate = room.info().world.tick_rate;
+        let phase = (f64::from(self.opened) * PHASE_STEP).fract();
+        self.opened += 1;
+        let now = clock::now();
+        tracing::info!(room = %link.info.name, "room opened");
+        self.hosted.push(Hosted {
+            room,
+            link,
+            pacer: Pacer::new(rate, now + rate.period().mul_f64(phase)),
+            unused_since: None,
+        });
+    }
+
+    /// Runs one tick of every room that is due.
+    fn run_due(&mut self) {
+        for index in 0..self.hosted.len() {
+            let Step::Run { start, skipped } = self.hosted[index].pacer.step(clock::now()) else {
+                continue;
+            };
+            self.deliver(index);
+            let hosted = &mut self.hosted[index];
+            let began = clock::now();
+            let broadcast = hosted.room.tick(start);
+            hosted.link.feed.publish(broadcast);
+            let took = clock::now().since(began);
+            hosted.note_use(began);
+            self.overruns.account(hosted, took, skipped, began);
+        }
+        self.close_unused();
+    }
+
+    /// Gives every waiting request to its room, whichever room's tick it is.
+    fn deliver(&mut self, index: usize) {
+        self.departures.clear();
+        self.hosted[index]
+            .link
+            .take_departures(&mut self.departures);
+        // No more than were waiting at the start, so that a flood cannot hold the tick up.
+        for _ in 0..self.requests.len() {
+            let Ok(Envelope { room, request }) = self.requests.try_recv() else {
+                break;
+            };
+            // Rooms are in ascending order of id: they are only ever appended and removed.
+            if let Ok(at) = self.hosted.binary_search_by_key(&room, |h| h.link.id) {
+                self.hosted[at].room.push(request);
+            }
+        }
+        for session in self.departures.drain(..) {
+            self.hosted[index].room.push(RoomRequest::Leave { session });
+        }
+    }
+
+    fn close_unused(&mut self) {
+        let (settings, rooms) = (&self.settings, &self.rooms);
+        let now = clock::now();
+        self.hosted.retain(|hosted| {
+            let is_old = hosted
+                .unused_since
+                .is_some_and(|since| now.since(since) >= settings.empty_room_time);
+            let Some(directory) = settings.directory.get().filter(|_| is_old) else {
+                return true;
+            };
+            let is_closed = directory.close_if_unused(&hosted.link);
+            if is_closed {
+                rooms.fetch_sub(1, Ordering::Relaxed);
+                tracing::info!(room = %hosted.link.info.name, "room closed");
+            }
+            !is_closed
+        });
+    }
+}
+
+impl Hosted {
+    fn note_use(&mut self, now: LocalTime) {
+        self.unused_since = match self.unused_since {
+            _ if self.link.attached() > 0 => None,
+            Some(since) => Some(since),
+            None => Some(now),
+        };
+    }
+}
+
+impl Overruns {
+    fn account(&mut self, hosted: &Hosted, took: Duration, skipped: u32, now: LocalTime) {
+        let info = &hosted.link.info;
+        let is_overrun = took > info.world.tick_rate.period();
+        info.metrics.ticks_overrun.add(is_overrun.into());
+        info.metrics.ticks_skipped.add(skipped.into());
+        if !is_overrun && skipped == 0 {
+            return;
+        }
+        self.unlogged += 1;
+        if self
+            .logged
+            .is_none_or(|logged| now.since(logged) >= OVERRUN_LOG_INTERVAL)
+        {
+            tracing::warn!(
+                room = %info.name,
+                took_ms = took.as_secs_f64() * 1e3,
+                skipped,
+                times = self.unlogged,
+                "a tick came late or took longer than its period"
+            );
+            self.unlogged = 0;
+            self.logged = Some(now);
+        }
+    }
+}
