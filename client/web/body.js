@@ -25,6 +25,23 @@ export class Avatars {
     /** -1: the avatar faces where it goes. */
     this.aim = new Int16Array(capacity);
     this.dash = new Uint8Array(capacity);
+    this.allocateMemory(capacity);
+  }
+
+  /** What the cell frame codec remembers of an avatar besides body and input. */
+  allocateMemory(capacity) {
+    /** Whether the fallback predictor carries it instead of the movement step. */
+    this.isFree = new Uint8Array(capacity);
+    this.inputAge = new Uint8Array(capacity);
+    this.isAnalog = new Uint8Array(capacity);
+    this.corrected = new Uint8Array(capacity);
+    this.still = new Uint8Array(capacity);
+    this.surprise = new Uint8Array(capacity);
+    this.aimRate = new Int16Array(capacity);
+    this.accelerationX = new Int8Array(capacity);
+    this.accelerationY = new Int8Array(capacity);
+    this.residualX = new Int8Array(capacity);
+    this.residualY = new Int8Array(capacity);
   }
 
   /** The columns, for whole-row copies. */
@@ -32,6 +49,8 @@ export class Avatars {
     return [
       this.id, this.x, this.y, this.vx, this.vy, this.facing, this.dashTicks, this.dashCooldown,
       this.dashHeading, this.heading, this.throttle, this.aim, this.dash,
+      this.isFree, this.inputAge, this.isAnalog, this.corrected, this.still, this.surprise, this.aimRate,
+      this.accelerationX, this.accelerationY, this.residualX, this.residualY,
     ];
   }
 
@@ -75,9 +94,10 @@ export class Avatars {
     return low < this.length && this.id[low] === id ? low : -1 - low;
   }
 
-  /** Copies one row, identity included, from another table. */
+  /** Copies identity, body and input from another table. */
   copyRow(to, from, row) {
     this.id[to] = from.id[row];
+    this.isFree[to] = from.isFree[row];
     this.copyBody(to, from, row);
     this.copyInput(to, from, row);
   }

@@ -1,9 +1,18 @@
-// One cell of one tick as bytes: the mirror of shared/src/wire/cell_frame.rs.
+// One cell of one tick as bytes: the reading half of shared/src/wire/cell_frame.
 
 import { Avatars } from './body.js';
-import { DecodeError, Reader } from './codec.js';
+import { DecodeError } from './codec.js';
+import { readFree } from './free.js';
+import { ROOM_PLAYERS_MAX, SPARKS_MAX } from './limits.js';
+import { CONTEXT, LOW_SHARES } from './model.js';
+import { readStep } from './motion.js';
+import { below, sized } from './number.js';
+import { RangeDecoder } from './range_coder.js';
+import { readAvatar, readAvatarId, readSpark, spark } from './record.js';
+import { Sparks } from './sparks.js';
 
-const reader = new Reader(new Uint8Array(0));
+const { ROSTER_CHANGED, ROSTER_MORE, AVATAR_COUNT, SPARK_COUNT } = CONTEXT;
+const coder = new RangeDecoder();
 
 /** The replicated state of one cell. Avatars and sparks are in ascending order of id. */
 export class Cell {
@@ -11,93 +20,143 @@ export class Cell {
     this.id = id;
     this.tick = -1;
     this.avatars = new Avatars();
-    this.sparkCount = 0;
-    this.sparkId = new Uint16Array(16);
-    this.sparkX = new Uint16Array(16);
-    this.sparkY = new Uint16Array(16);
+    this.sparks = new Sparks();
   }
 
   clear() {
     this.avatars.clear();
-    this.sparkCount = 0;
+    this.sparks.clear();
     this.tick = -1;
   }
 
+  /**
+   * Takes the cell from the tick before to `tick`. Sparks that go are appended to `gone` as
+   * [id, x, y]. After an error the cell is undefined and needs a keyframe.
+   */
   applyDelta(world, tick, bytes, start, end, gone) {
-    this.applyKeyframe(world, tick, bytes, start, end, gone);
-  }
-
-  applyKeyframe(world, tick, bytes, start, end, gone) {
-    const before = gone === null ? null : this.sparkTriples();
-    if (start === end) this.clear();
-    else this.readPlain(bytes, start, end);
-    this.tick = tick;
-    if (before !== null) this.reportGone(before, gone);
-  }
-
-  readPlain(bytes, start, end) {
-    reader.reset(bytes, start, end);
+    coder.begin(bytes, start, end);
     const { avatars } = this;
-    const count = reader.length(10);
-    avatars.clear();
-    avatars.reserve(count);
-    for (let row = 0; row < count; row++) {
-      avatars.id[row] = reader.varintU16('player');
-      avatars.x[row] = reader.zigzag();
-      avatars.y[row] = reader.zigzag();
-      avatars.vx[row] = reader.zigzag();
-      avatars.vy[row] = reader.zigzag();
-      avatars.facing[row] = reader.byte();
-      avatars.dashTicks[row] = reader.byte();
-      avatars.dashCooldown[row] = reader.byte();
-      avatars.dashHeading[row] = reader.byte();
-      avatars.heading[row] = reader.byte();
-      avatars.throttle[row] = reader.byte();
-      if (avatars.throttle[row] > 3) throw DecodeError.outOfRange('throttle');
-      avatars.aim[row] = reader.bool() ? reader.byte() : -1;
-      avatars.dash[row] = reader.bool() ? 1 : 0;
+    const rosterChanged = coder.decode(LOW_SHARES[ROSTER_CHANGED]) === 1;
+    if (rosterChanged) {
+      leave(0, avatars, null);
+      leave(2, this.sparks, gone);
+      this.readEnteringSparks(world);
     }
-    avatars.length = count;
-    this.reserveSparks(reader.length(3));
-    for (let row = 0; row < this.sparkCount; row++) {
-      this.sparkId[row] = reader.varintU16('spark');
-      this.sparkX[row] = reader.varintU16('spark x');
-      this.sparkY[row] = reader.varintU16('spark y');
+    for (let row = 0; row < avatars.length; row++) {
+      if (avatars.isFree[row] === 0) readStep(coder, world, avatars, row);
+      else readFree(coder, world, avatars, row);
     }
-    reader.finish();
+    if (rosterChanged) this.readEnteringAvatars(world);
+    if ((tick + this.id) % world.tickRate === 0 && avatars.length + this.sparks.length > 0) this.verify();
+    coder.finish();
+    this.tick = tick;
   }
 
-  reserveSparks(count) {
-    if (count > this.sparkId.length) {
-      const capacity = Math.max(count, this.sparkId.length * 2);
-      this.sparkId = grown(this.sparkId, capacity);
-      this.sparkX = grown(this.sparkX, capacity);
-      this.sparkY = grown(this.sparkY, capacity);
+  /** Replaces the cell by a keyframe's, whatever it was before. */
+  applyKeyframe(world, tick, bytes, start, end, gone) {
+    const before = gone === null ? null : this.sparks.triples();
+    coder.begin(bytes, start, end);
+    this.avatars.clear();
+    this.sparks.clear();
+    let first = 0;
+    for (let count = counted(AVATAR_COUNT, ROOM_PLAYERS_MAX, 'avatars'); count > 0; count--) {
+      const row = this.avatars.length;
+      this.avatars.insert(row, readAvatarId(coder, true, first));
+      readAvatar(coder, world, this.id, true, this.avatars, row);
+      first = this.avatars.id[row] + 1;
     }
-    this.sparkCount = count;
+    first = 0;
+    for (let count = counted(SPARK_COUNT, SPARKS_MAX, 'sparks'); count > 0; count--) {
+      readSpark(coder, world, this.id, true, first);
+      this.sparks.insert(this.sparks.length, spark.id, spark.x, spark.y);
+      first = spark.id + 1;
+    }
+    coder.finish();
+    this.tick = tick;
+    if (before !== null) this.sparks.reportMissing(before, gone);
   }
 
-  sparkTriples() {
-    const triples = [];
-    for (let row = 0; row < this.sparkCount; row++) {
-      triples.push(this.sparkId[row], this.sparkX[row], this.sparkY[row]);
+  readEnteringSparks(world) {
+    let more = ROSTER_MORE + 6;
+    let first = 0;
+    while (coder.decode(LOW_SHARES[more]) === 1) {
+      readSpark(coder, world, this.id, false, first);
+      const at = this.sparks.find(spark.id);
+      if (at >= 0) throw new DecodeError('roster_order', '`spark id` enters twice');
+      this.sparks.insert(-1 - at, spark.id, spark.x, spark.y);
+      more = ROSTER_MORE + 7;
+      first = spark.id + 1;
     }
-    return triples;
+    if (this.sparks.length > SPARKS_MAX) throw DecodeError.outOfRange('sparks');
   }
 
-  reportGone(before, gone) {
-    const ids = this.sparkId.subarray(0, this.sparkCount);
-    for (let at = 0; at < before.length; at += 3) {
-      const row = ids.indexOf(before[at]);
-      if (row < 0 || this.sparkX[row] !== before[at + 1] || this.sparkY[row] !== before[at + 2]) {
-        gone.push(before[at], before[at + 1], before[at + 2]);
-      }
+  readEnteringAvatars(world) {
+    let more = ROSTER_MORE + 4;
+    let first = 0;
+    while (coder.decode(LOW_SHARES[more]) === 1) {
+      const id = readAvatarId(coder, false, first);
+      const at = this.avatars.find(id);
+      if (at >= 0) throw new DecodeError('roster_order', '`avatar id` enters twice');
+      this.avatars.insert(-1 - at, id);
+      readAvatar(coder, world, this.id, false, this.avatars, -1 - at);
+      more = ROSTER_MORE + 5;
+      first = id + 1;
     }
+    if (this.avatars.length > ROOM_PLAYERS_MAX) throw DecodeError.outOfRange('avatars');
+  }
+
+  verify() {
+    const actual = this.checksum();
+    const told = coder.raw(32);
+    if (told !== actual) {
+      const hex = (hash) => hash.toString(16).padStart(8, '0');
+      throw new DecodeError('checksum', `checksum ${hex(actual)} differs from the server's ${hex(told)}`);
+    }
+  }
+
+  /** A hash of everything that is seen of the cell, the same on every platform. */
+  checksum() {
+    const { avatars: a, sparks } = this;
+    let hash = add(0x811c9dc5, a.length);
+    for (let row = 0; row < a.length; row++) {
+      const aims = a.aim[row] >= 0 ? 1 : 0;
+      hash = add(hash, a.id[row]);
+      hash = add(hash, a.x[row]);
+      hash = add(hash, a.y[row]);
+      hash = add(hash, a.vx[row]);
+      hash = add(hash, a.vy[row]);
+      hash = add(hash, a.facing[row] | (a.dashTicks[row] << 8) | (a.dashCooldown[row] << 16) | (a.dashHeading[row] << 24));
+      const bits = a.throttle[row] | (aims << 2) | (a.dash[row] << 3);
+      hash = add(hash, a.heading[row] | ((aims === 1 ? a.aim[row] : 0) << 8) | (bits << 16));
+    }
+    for (let row = 0; row < sparks.length; row++) {
+      hash = add(hash, sparks.id[row]);
+      hash = add(hash, sparks.x[row] | (sparks.y[row] << 16));
+    }
+    return hash >>> 0;
   }
 }
 
-function grown(column, capacity) {
-  const larger = new column.constructor(capacity);
-  larger.set(column);
-  return larger;
+/** Multiply, then fold the high bits down. */
+function add(hash, word) {
+  const mixed = Math.imul(hash ^ word, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+function counted(group, max, field) {
+  const count = sized(coder, group);
+  if (count > max) throw DecodeError.outOfRange(field);
+  return count;
+}
+
+/** Takes those that leave out of a table. They are named by their place among those that follow. */
+function leave(first, table, gone) {
+  let from = 0;
+  let more = first;
+  while (from < table.length && coder.decode(LOW_SHARES[ROSTER_MORE + more]) === 1) {
+    from += below(coder, table.length - from, 'leaving');
+    if (gone !== null) gone.push(table.id[from], table.x[from], table.y[from]);
+    table.removeAt(from);
+    more = first + 1;
+  }
 }

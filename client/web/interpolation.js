@@ -138,7 +138,9 @@ export class Interpolation {
     }
     while (this.guessed < tick) {
       this.guessed += 1;
-      for (let row = 0; row < this.ahead.length; row++) this.world.step(this.ahead, row);
+      for (let row = 0; row < this.ahead.length; row++) {
+        if (this.ahead.isFree[row] === 0) this.world.step(this.ahead, row);
+      }
       this.write(this.ahead, this.guessed);
     }
   }

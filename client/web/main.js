@@ -3,6 +3,7 @@
 import { Attract } from './attract.js';
 import { Game } from './game.js';
 import { Hud } from './hud.js';
+import { loadModel } from './model.js';
 import { loadPalette } from './palette.js';
 import { Renderer } from './render.js';
 import { optionsFromAddress, Title } from './title.js';
@@ -11,7 +12,7 @@ import { optionsFromAddress, Title } from './title.js';
 const TIMER_MS = 200;
 
 async function start() {
-  const palette = await loadPalette(document.baseURI);
+  const [palette] = await Promise.all([loadPalette(document.baseURI), loadModel(document.baseURI)]);
   document.documentElement.classList.add('ready');
   if (!('WebSocket' in window)) {
     document.getElementById('join').hidden = true;

@@ -30,10 +30,11 @@ export class Pickups {
     for (const id of replica.block) {
       const cell = replica.cells[id];
       if (cell === null) continue;
-      for (let row = 0; row < cell.sparkCount; row++) {
-        const spark = cell.sparkId[row];
-        const x = cell.sparkX[row];
-        const y = cell.sparkY[row];
+      const { sparks } = cell;
+      for (let row = 0; row < sparks.length; row++) {
+        const spark = sparks.id[row];
+        const x = sparks.x[row];
+        const y = sparks.y[row];
         const shown = own === null ? true : this.showsAfterOwn(spark, x, y, own, now, onPickup);
         if (shown) out.push(spark, x / 4, y / 4);
       }
