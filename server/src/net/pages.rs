@@ -25,6 +25,13 @@ use std::sync::Mutex;
 #[exclude = "node_modules/*"]
 struct WebClient;
 
+/// What the page shares with the Rust crates: the look of the game, the odds of the cell frames.
+#[derive(RustEmbed)]
+#[folder = "../assets"]
+#[include = "palette.json"]
+#[include = "model.*.txt"]
+struct Assets;
+
 /// Scripts, styles and sockets of this origin only; nothing else at all.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; \
@@ -43,7 +50,11 @@ pub(super) fn page(path: &str, request: &HeaderMap, shared: &Shared) -> Option<A
         "" => "index.html",
         name => name,
     };
-    let Some(file) = WebClient::get(name) else {
+    let file = match name.strip_prefix("assets/") {
+        Some(name) => Assets::get(name),
+        None => WebClient::get(name),
+    };
+    let Some(file) = file else {
         return (name == "index.html").then(|| landing(shared));
     };
     let hash = file.metadata.sha256_hash();
