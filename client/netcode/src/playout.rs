@@ -73,10 +73,9 @@ impl Playout {
         }
     }
 
-    /// Forgets everything measured: what comes next begins anew at the latest.
+    /// Forgets everything measured; the playout time goes on from where it is, or jumps ahead.
     pub(crate) fn reset(&mut self) {
         self.arrivals.clear();
-        self.position = None;
         self.refresh_in = 0;
     }
 

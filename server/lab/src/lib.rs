@@ -1,1 +1,20 @@
-//! placeholder
+//! Tickwire's virtual-time laboratory: real rooms, real sessions and real clients in one thread,
+//! under one seeded clock, over lines that are as bad as wanted.
+//!
+//! * [`simulation`]: the world under test. It owns the clock and moves it from event to event.
+//! * [`check`]: what must always hold, apart from what happens. See `docs/architecture.md`.
+//! * [`scenario`]: what happens, drawn from a seed.
+//! * [`campaign`]: many seeds on all cores; `tickwire-lab simulate`.
+//! * [`profile`]: named lines with the sources of their figures.
+//! * [`feel`]: what players judge, measured; `tickwire-lab feel`.
+
+pub mod campaign;
+pub mod check;
+pub mod fault;
+pub mod feel;
+pub mod line;
+pub mod peer;
+pub mod player;
+pub mod profile;
+pub mod scenario;
+pub mod simulation;

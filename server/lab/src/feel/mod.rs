@@ -1,0 +1,1 @@
+//! What players judge, measured on virtual lines: `tickwire-lab feel`.
