@@ -3,7 +3,7 @@
 use super::pacer::{Pacer, Step};
 use crate::clock;
 use crate::link::{
-    Directory, Envelope, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand, WorkerLink,
+    Directory, Envelope, RoomId, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand, WorkerLink,
 };
 use crate::room::{Room, RoomRequest, SessionKey};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -52,6 +52,7 @@ pub fn spawn(
         departures: Vec::new(),
         opened: 0,
         overruns: Overruns::default(),
+        is_stopped: false,
     };
     let thread = std::thread::Builder::new()
         .name(format!("worker-{index}"))
@@ -73,6 +74,7 @@ struct Worker {
     departures: Vec<SessionKey>,
     opened: u32,
     overruns: Overruns,
+    is_stopped: bool,
 }
 
 struct Hosted {
@@ -91,7 +93,7 @@ struct Overruns {
 
 impl Worker {
     fn run(mut self) {
-        loop {
+        while !self.is_stopped {
             let next = self.hosted.iter().map(|hosted| hosted.pacer.due()).min();
             let wake = next.unwrap_or_else(|| clock::now() + IDLE_NAP);
             // Waiting for orders is the precise sleep: it ends at an absolute time.
@@ -146,13 +148,32 @@ impl Worker {
             let Ok(Envelope { room, request }) = self.requests.try_recv() else {
                 break;
             };
-            // Rooms are in ascending order of id: they are only ever appended and removed.
-            if let Ok(at) = self.hosted.binary_search_by_key(&room, |h| h.link.id) {
+            if self.find(room).is_none() {
+                // A room is opened by an order that was sent before its first request.
+                self.take_orders();
+            }
+            if let Some(at) = self.find(room) {
                 self.hosted[at].room.push(request);
             }
         }
         for session in self.departures.drain(..) {
             self.hosted[index].room.push(RoomRequest::Leave { session });
+        }
+    }
+
+    /// Rooms are in ascending order of id: they are only ever appended and removed.
+    fn find(&self, room: RoomId) -> Option<usize> {
+        self.hosted
+            .binary_search_by_key(&room, |hosted| hosted.link.id)
+            .ok()
+    }
+
+    fn take_orders(&mut self) {
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                WorkerCommand::Host(room, link) => self.host(room, link),
+                WorkerCommand::Stop => self.is_stopped = true,
+            }
         }
     }
 

@@ -26,8 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A configuration for one test: a free port, few threads, everything else as usual.
 pub fn config() -> ServerConfig {
-    let mut config = ServerConfig::default();
-    config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = ServerConfig {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        ..ServerConfig::default()
+    };
     config.rooms.workers = Some(1);
     config.net.network_threads = Some(1);
     config
