@@ -1,73 +1,145 @@
-// Which tick the client plays: a controller on the input margin that the server reports.
+// How far this client runs ahead of the server: a controller on the input margin. The mirror of
+// client/netcode/src/clock.rs, where the reasoning stands.
 //
-//   Seeking --margin seen, error below SEEK_LIMIT--> Locked
-//   Locked  --error beyond RESET_LIMIT-------------> Seeking (jump)
+// When the clock passes tick T, the input for T is sampled and sent. The server reports how early
+// inputs came (the margin). A clock further ahead gives larger margins, so
 //
-// Seeking jumps by the whole error and then waits until the server has seen an input from after
-// the jump; Locked slews, so that prediction never stutters. The gain of 0.02 per tick of error
-// gives a time constant of 50 ticks, several times the delay of the feedback (a round trip and up
-// to 8 ticks between inputs), which keeps the loop free of oscillation.
+//   delivery = margin - phase         phase = clock - nominal rate * local time, at sampling
+//
+// depends on the line alone, not on what the clock did meanwhile: the controller is free of the
+// delay of its own feedback. It steers the phase to where the share of deliveries that may be
+// late has the least margin.
 
-import { MARGIN_STEPS_PER_TICK } from './limits.js';
+import { INPUT_LEAD_TICKS_MAX, MARGIN_STEPS_PER_TICK } from './limits.js';
 
-const SLEW_GAIN = 0.02;
-const SLEW_MAX = 0.05;
-const SEEK_LIMIT_TICKS = 0.75;
-const RESET_LIMIT_TICKS = 5;
-/** Target margin: this much, and twice the measured jitter, within bounds. In ticks. */
-const TARGET_BASE_TICKS = 0.5;
-const TARGET_MAX_TICKS = 6;
-const JITTER_DECAY = 0.97;
+const LATE_SHARE = 0.004;
+const MARGIN_MIN_MS = 8;
+const MEMORY_MS = 30_000;
+const RESET_AHEAD_MS = 120;
+const RESET_BACK_MS = 500;
+const ACQUIRE_SAMPLES = 6;
+const SAMPLES_MAX = 512;
+const SENT_MAX = 128;
+const MARGIN_SATURATED = 127;
+/** Time constant of the correction, and how fast it may go: lead grows quickly, shrinks slowly. */
+const TIME_CONSTANT_SECONDS = 1;
+const SLEW_AHEAD_MAX = 0.05;
+const SLEW_BACK_MAX = 0.02;
+/** Errors below this are the resolution of the margin and left alone. */
+const DEAD_BAND_TICKS = 0.1;
+/** Deliveries in a row that are all this much better: the line changed for good. */
+const LEVEL_SAMPLES = 8;
+const LEVEL_CHANGE_MS = 150;
+const MARGIN_INITIAL_MS = 30;
 
 export class Clock {
   constructor(tickRate, welcomeTick, roundTripMs, now) {
-    this.hz = tickRate;
-    this.now = now;
-    /** The tick being played, with its fraction. */
-    this.tick = welcomeTick + 1 + (roundTripMs * tickRate) / 1000;
-    this.slew = 0;
-    this.locked = false;
-    /** Margins are heard again once the server has run this tick. */
-    this.deafUntil = Math.floor(this.tick) + 2;
-    this.marginTicks = 0;
-    this.jitterTicks = 0;
-    this.target = TARGET_BASE_TICKS + 0.5;
+    this.perMs = tickRate / 1000;
+    this.epoch = now;
     this.resets = 0;
+    this.lastMargin = null;
+    this.marginTicks = 0;
+    this.set(now, welcomeTick, roundTripMs);
   }
 
-  /** Moves to `now`. A gap longer than a second (a suspended tab) moves by real time too. */
-  advance(now) {
-    const elapsed = Math.max(0, now - this.now);
+  /** Starts anew from the tick that the server runs next. */
+  set(now, next, roundTripMs) {
+    /** The tick being played, with its fraction. */
+    this.tick = next + (roundTripMs + MARGIN_INITIAL_MS) * this.perMs;
     this.now = now;
-    this.tick += (elapsed * this.hz * (1 + this.slew)) / 1000;
+    this.speed = 1;
+    this.tracking = false;
+    this.sentInputs = [];
+    this.deliveries = [];
+    this.wantedPhase = null;
   }
 
-  /** The server has run `serverTick` and reports a margin in 1/16 ticks. */
-  report(serverTick, margin) {
-    this.marginTicks = margin / MARGIN_STEPS_PER_TICK;
-    if (serverTick < this.deafUntil) return;
-    const error = this.target - this.marginTicks;
-    if (Math.abs(error) > (this.locked ? RESET_LIMIT_TICKS : SEEK_LIMIT_TICKS)) {
-      this.jump(error);
-      return;
-    }
-    this.locked = true;
-    this.slew = Math.max(-SLEW_MAX, Math.min(SLEW_MAX, error * SLEW_GAIN));
-  }
-
-  /** How far the last arrival strayed from an even beat, in milliseconds: widens the target. */
-  observeJitter(lateMs) {
-    const late = (lateMs * this.hz) / 1000;
-    this.jitterTicks = Math.max(late, this.jitterTicks * JITTER_DECAY);
-    const wanted = Math.min(TARGET_MAX_TICKS, TARGET_BASE_TICKS + this.jitterTicks);
-    this.target += (wanted - this.target) * (wanted > this.target ? 0.2 : 0.01);
-  }
-
-  jump(ticks) {
-    this.tick += ticks;
-    this.slew = 0;
-    this.locked = false;
+  /** Repairs a clock that is behind the stream or hopelessly ahead. Returns whether it was. */
+  check(now, newest, roundTripMs) {
+    const ahead = this.tick - newest;
+    if (ahead >= 0 && ahead <= INPUT_LEAD_TICKS_MAX + roundTripMs * this.perMs) return false;
+    this.set(now, newest + 1, roundTripMs);
     this.resets += 1;
-    this.deafUntil = Math.ceil(this.tick) + 1;
+    return true;
+  }
+
+  /** An input with this label leaves. */
+  sent(label) {
+    if (this.sentInputs.length === SENT_MAX) this.sentInputs.shift();
+    this.sentInputs.push({ label, phase: this.phase(), measured: false });
+  }
+
+  /** The server had run `tick` and reported `margin`. Returns whether it was a new measurement. */
+  report(now, tick, margin) {
+    this.marginTicks = margin / MARGIN_STEPS_PER_TICK;
+    const changed = this.lastMargin !== margin;
+    this.lastMargin = margin;
+    // The margin counts from the start of the tick that the input was for, so it tells which.
+    const steps = tick * MARGIN_STEPS_PER_TICK + margin;
+    const low = Math.floor(steps / MARGIN_STEPS_PER_TICK);
+    const high = Math.floor((steps + 1) / MARGIN_STEPS_PER_TICK);
+    const fits = (label) => (margin === MARGIN_SATURATED ? label >= low
+      : margin === -MARGIN_SATURATED ? label <= high : label >= low && label <= high);
+    const input = this.sentInputs.findLast((each) => fits(each.label) && (changed || !each.measured));
+    if (input === undefined) return false;
+    input.measured = true;
+    this.remember(now, margin / MARGIN_STEPS_PER_TICK - input.phase);
+    this.steer(now);
+    return true;
+  }
+
+  /** Lets time pass. */
+  advance(now) {
+    const elapsed = now - this.now;
+    if (elapsed <= 0) return;
+    this.tick += elapsed * this.perMs * this.speed;
+    this.now = now;
+    const error = this.errorTicks();
+    const wanted = error / (this.perMs * 1000 * TIME_CONSTANT_SECONDS);
+    this.speed = Math.abs(error) < DEAD_BAND_TICKS
+      ? 1 : 1 + Math.min(SLEW_AHEAD_MAX, Math.max(-SLEW_BACK_MAX, wanted));
+  }
+
+  remember(now, ticks) {
+    const { deliveries } = this;
+    while (deliveries.length > 0 && (deliveries[0].at < now - MEMORY_MS || deliveries.length >= SAMPLES_MAX)) {
+      deliveries.shift();
+    }
+    deliveries.push({ at: now, ticks });
+  }
+
+  steer(now) {
+    let low = this.lowDelivery();
+    const recent = this.deliveries.slice(-LEVEL_SAMPLES);
+    const recentLow = Math.min(...recent.map((delivery) => delivery.ticks));
+    if (this.deliveries.length > LEVEL_SAMPLES && recentLow - low > LEVEL_CHANGE_MS * this.perMs) {
+      this.deliveries = recent;
+      low = recentLow;
+    }
+    this.wantedPhase = MARGIN_MIN_MS * this.perMs - low;
+    this.advance(now);
+    const error = this.errorTicks();
+    const jumps = this.tracking
+      ? error > RESET_AHEAD_MS * this.perMs || -error > RESET_BACK_MS * this.perMs : error > 0;
+    if (jumps) {
+      this.tick += error;
+      this.speed = 1;
+      if (this.tracking) this.resets += 1;
+    }
+    if (this.deliveries.length >= ACQUIRE_SAMPLES) this.tracking = true;
+  }
+
+  /** The delivery of which only the share that may be late is worse. */
+  lowDelivery() {
+    const sorted = this.deliveries.map((delivery) => delivery.ticks).sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * LATE_SHARE))];
+  }
+
+  phase() {
+    return this.tick - (this.now - this.epoch) * this.perMs;
+  }
+
+  errorTicks() {
+    return this.wantedPhase === null ? 0 : this.wantedPhase - this.phase();
   }
 }

@@ -23,6 +23,8 @@ export class Floor {
     }
     context.fillStyle = this.palette.arena.outside;
     context.fillRect(0, 0, camera.width, camera.height);
+    // At the scale that the chunks were made for, a copy needs no filter.
+    context.imageSmoothingEnabled = Math.abs(camera.scale / this.scale - 1) > 0.01;
     const first = (screen) => Math.floor(screen / CHUNK_UNITS);
     const left = Math.max(-1, first(camera.worldX(0)));
     const right = Math.min(first(this.widthUnits + 1), first(camera.worldX(camera.width)));
@@ -37,6 +39,7 @@ export class Floor {
         context.drawImage(this.chunk(column, row), x, y, toX - x, toY - y);
       }
     }
+    context.imageSmoothingEnabled = true;
   }
 
   chunk(column, row) {

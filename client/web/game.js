@@ -186,7 +186,7 @@ export class Game {
     const { client, hud, renderer } = this;
     for (let event = client.pollEvent(); event !== null; event = client.pollEvent()) {
       switch (event.kind) {
-        case 'welcomed': this.welcomed(event.welcome); break;
+        case 'welcomed': this.welcomed(event); break;
         case 'roster':
         case 'scores': hud.showLeaders(client.leaders, client.roster, client.welcome.player); break;
         case 'chat': hud.addChat(event); break;
@@ -198,8 +198,8 @@ export class Game {
     }
   }
 
-  welcomed(welcome) {
-    const { arena } = this.client.play.world;
+  welcomed({ welcome, world }) {
+    const { arena } = world;
     if (!welcome.resumed || this.renderer.arena?.spec.name !== arena.spec.name) this.renderer.setArena(arena);
     this.minimap.setArena(arena);
     this.spectator?.start(arena);

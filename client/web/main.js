@@ -49,7 +49,7 @@ async function start() {
   renderer.setArena(attract.world.arena);
   window.addEventListener('resize', () => renderer.resize());
   if (options.autojoin && options.name !== null) {
-    join({ name: options.name, room: options.room ?? 'main', spectator: options.spectator });
+    join({ name: options.name, room: options.room ?? 'lobby', spectator: options.spectator });
   } else {
     title.show();
   }

@@ -22,8 +22,9 @@ export class Play {
     this.world = new World(welcome.arena, welcome.tickRate, welcome.movement);
     this.ticks = new TickReader(this.world.grid);
     this.replica = new Replica(this.world, stats);
-    // Opening a WebSocket takes at least two round trips; a first guess, mended by margins.
-    this.clock = new Clock(welcome.tickRate, welcome.tick, connectMs / 3, now);
+    // Opening a WebSocket takes two round trips or more; the first margins mend the guess.
+    this.roundTripMs = connectMs / 2;
+    this.clock = new Clock(welcome.tickRate, welcome.tick, this.roundTripMs, now);
     this.prediction = new Prediction(this.world, stats.corrections);
     this.interpolation = new Interpolation(this.world);
     this.pickups = new Pickups();
@@ -33,7 +34,7 @@ export class Play {
     this.sent = null;
     this.sentTick = -Infinity;
     this.effect = { tick: -1, sentAt: 0, ms: NaN };
-    this.now = now;
+    this.live = IDLE;
   }
 
   /** A tick message has been read into `ticks`. Returns cells to ask a keyframe for. */
@@ -42,10 +43,10 @@ export class Play {
     const requests = replica.apply(ticks, bytes);
     this.interpolation.record(replica, now);
     this.pickups.gone(replica.sparksGone, ticks.tick);
-    this.clock.observeJitter(this.interpolation.playout.lastLateMs);
     if (this.player === null) return requests;
     this.clock.advance(now);
-    this.clock.report(ticks.tick, ticks.margin);
+    this.clock.report(now, ticks.tick, ticks.margin);
+    this.clock.check(now, ticks.tick, Number.isNaN(this.stats.rttMs) ? this.roundTripMs : this.stats.rttMs);
     this.ownCell = replica.cellOf(this.player, this.ownCell);
     if (this.ownCell !== null) {
       this.ownRow = this.ownCell.avatars.find(this.player);
@@ -61,12 +62,15 @@ export class Play {
   /** Runs the clock and every tick that has begun. Returns the messages to send. */
   advance(now, input) {
     this.clock.advance(now);
-    this.now = now;
+    this.live = input;
     if (this.player === null) return NOTHING;
     const target = Math.floor(this.clock.tick);
     if (target < this.inputTick) {
-      this.inputTick = target;
-      this.prediction.rewind(target);
+      // The clock was set back. The server drops inputs of later ticks as soon as one of an
+      // earlier tick comes, so one goes out at once.
+      this.inputTick = target - 1;
+      this.prediction.rewind(target - 1);
+      this.sent = null;
     }
     const { prediction } = this;
     if (target - this.inputTick > CATCH_UP_TICKS_MAX) this.inputTick = target - 1;
@@ -91,6 +95,7 @@ export class Play {
     }
     this.sent = input;
     this.sentTick = tick;
+    this.clock.sent(tick);
     return ClientMessage.input(tick, input);
   }
 
@@ -120,7 +125,7 @@ export class Play {
     view.tick = this.replica.tick;
     if (view.hasOwn) {
       prediction.smooth(seconds);
-      prediction.view(this.clock.tick - prediction.tick, view.own);
+      prediction.view(this.clock.tick - prediction.tick, this.live, view.own);
       view.own.id = this.player;
       view.own.score = this.ticks.score;
     }

@@ -1,8 +1,8 @@
 // The own avatar ahead of the server: stepped with the player's inputs at once, compared bit by
 // bit with the stream's own body, and replayed from there where they differ.
 
-import { Avatars, IDLE } from './body.js';
-import { UNIT } from './limits.js';
+import { Avatars, IDLE, sameInput } from './body.js';
+import { UNIT, VELOCITY_UNIT } from './limits.js';
 
 /** Ticks of inputs and predicted bodies kept; a power of two. */
 const HISTORY = 256;
@@ -20,7 +20,9 @@ export class Prediction {
     this.history = new Avatars(HISTORY);
     this.history.length = HISTORY;
     this.current = new Avatars(1);
-    this.previous = new Avatars(1);
+    /** The tick after the last one, under the intent of this moment: what is drawn leads to it. */
+    this.ahead = new Avatars(1);
+    this.live = IDLE;
     /** The last tick predicted, the last one confirmed; -1 before the first body. */
     this.tick = -1;
     this.confirmed = -1;
@@ -43,7 +45,6 @@ export class Prediction {
   advance(input) {
     if (!this.ready || this.tick - this.confirmed >= AHEAD_MAX) return false;
     this.tick += 1;
-    this.previous.copyBody(0, this.current, 0);
     this.current.setInput(0, input);
     this.world.step(this.current, 0);
     this.history.copyRow(this.tick & (HISTORY - 1), this.current, 0);
@@ -78,13 +79,11 @@ export class Prediction {
     const oldY = this.current.y[0];
     const last = this.tick;
     this.current.copyRow(0, avatars, row);
-    this.previous.copyRow(0, avatars, row);
     this.history.copyRow(tick & (HISTORY - 1), avatars, row);
     this.tick = tick;
     // The inputs stay as they were; only what came of them is computed again.
     for (let next = tick + 1; next <= last; next++) {
       const at = next & (HISTORY - 1);
-      this.previous.copyBody(0, this.current, 0);
       this.current.copyInput(0, this.history, at);
       this.world.step(this.current, 0);
       this.history.copyBody(at, this.current, 0);
@@ -104,7 +103,6 @@ export class Prediction {
     if (!this.ready || tick >= this.tick || tick < this.confirmed || this.tick - tick >= HISTORY) return;
     this.tick = tick;
     this.current.copyRow(0, this.history, tick & (HISTORY - 1));
-    this.previous.copyRow(0, this.current, 0);
   }
 
   /** Lets the visible error decay; once per drawn frame. */
@@ -114,18 +112,42 @@ export class Prediction {
     this.errorY *= keep;
   }
 
-  /** Writes the drawn state `fraction` of a tick after the previous tick into `own`. */
-  view(fraction, own) {
+  /**
+   * Writes the drawn state into `own`: `fraction` of the way from the last tick to the next, which
+   * is stepped with the intent of this moment, so that a key shows in the very next frame.
+   */
+  view(fraction, live, own) {
     const part = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
-    const { current, previous } = this;
-    own.x = (previous.x[0] + (current.x[0] - previous.x[0]) * part) / UNIT + this.errorX;
-    own.y = (previous.y[0] + (current.y[0] - previous.y[0]) * part) / UNIT + this.errorY;
-    own.vx = (current.vx[0] / 65536) * this.world.tickRate;
-    own.vy = (current.vy[0] / 65536) * this.world.tickRate;
-    own.facing = current.facing[0];
-    own.dashing = current.dashTicks[0] > 0;
-    own.dashReady = 1 - current.dashCooldown[0] / this.world.movement.dashCooldownTicks;
-    own.throttle = current.throttle[0];
+    this.lookAhead(this.live);
+    if (!sameInput(live, this.live)) {
+      // The way changes in the middle of a tick; the picture goes over smoothly.
+      const x = this.between('x', part);
+      const y = this.between('y', part);
+      this.lookAhead(live);
+      this.errorX += x - this.between('x', part);
+      this.errorY += y - this.between('y', part);
+      this.live = live;
+    }
+    const { ahead, current } = this;
+    own.x = this.between('x', part) + this.errorX;
+    own.y = this.between('y', part) + this.errorY;
+    own.vx = (ahead.vx[0] / VELOCITY_UNIT) * this.world.tickRate;
+    own.vy = (ahead.vy[0] / VELOCITY_UNIT) * this.world.tickRate;
+    own.facing = ahead.facing[0];
+    own.dashing = current.dashTicks[0] > 0 || ahead.dashTicks[0] > 0;
+    own.dashReady = 1 - ahead.dashCooldown[0] / this.world.movement.dashCooldownTicks;
+    own.throttle = live.throttle;
+  }
+
+  lookAhead(input) {
+    this.ahead.copyRow(0, this.current, 0);
+    this.ahead.setInput(0, input);
+    this.world.step(this.ahead, 0);
+  }
+
+  between(axis, part) {
+    const from = this.current[axis][0];
+    return (from + (this.ahead[axis][0] - from) * part) / UNIT;
   }
 
   /** The input recorded for a tick, for tests. */

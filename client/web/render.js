@@ -22,7 +22,6 @@ export class Renderer {
     this.effects = new Effects(palette, reducedMotion);
     this.floor = null;
     this.arena = null;
-    this.vignette = null;
     this.wasDashing = new Uint8Array(65536);
   }
 
@@ -43,7 +42,6 @@ export class Renderer {
     this.canvas.width = width;
     this.canvas.height = height;
     this.camera.resize(width, height);
-    this.vignette = null;
   }
 
   /** One frame. `names` maps ids to names; `now` is in milliseconds. */
@@ -60,7 +58,6 @@ export class Renderer {
     this.drawAvatars(view, now);
     this.effects.drawBursts(context, camera, now);
     this.drawNames(view, names);
-    this.drawVignette();
   }
 
   leaveTrails(view, now) {
@@ -168,20 +165,5 @@ export class Renderer {
     const dy = Math.abs(y - camera.y) * camera.scale;
     const edge = camera.scale * 1.5;
     return dx < camera.width / 2 + edge && dy < camera.height / 2 + edge;
-  }
-
-  /** Darkens the corners a little. */
-  drawVignette() {
-    const { context, camera } = this;
-    if (this.vignette === null) {
-      const reach = Math.hypot(camera.width, camera.height) / 2;
-      this.vignette = context.createRadialGradient(
-        camera.width / 2, camera.height / 2, reach * 0.62, camera.width / 2, camera.height / 2, reach,
-      );
-      this.vignette.addColorStop(0, 'rgb(0 0 0 / 0)');
-      this.vignette.addColorStop(1, 'rgb(0 0 0 / 0.42)');
-    }
-    context.fillStyle = this.vignette;
-    context.fillRect(0, 0, camera.width, camera.height);
   }
 }

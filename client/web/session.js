@@ -228,7 +228,7 @@ export class Client {
     this.state = { kind: 'playing' };
     this.playingSince = now;
     this.ping(now);
-    this.events.push({ kind: 'welcomed', welcome });
+    this.events.push({ kind: 'welcomed', welcome, world: this.play.world });
     if (!this.visible) this.send(ClientMessage.pause());
   }
 

@@ -30,7 +30,7 @@ export class Title {
     this.error = element('join-error');
     const stored = remember();
     this.form.elements.name.value = options.name ?? stored.name ?? randomName();
-    this.form.elements.room.value = options.room ?? stored.room ?? 'main';
+    this.form.elements.room.value = options.room ?? stored.room ?? 'lobby';
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       const name = this.form.elements.name.value.trim();
