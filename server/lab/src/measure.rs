@@ -87,19 +87,14 @@ pub fn run(scenario: Scenario, seconds: u32, mut progress: impl FnMut(u32)) -> R
                 let mut keyframe = Vec::new();
                 slot.encode_keyframe(&play.world, stamp, &mut keyframe);
                 let joined = late[index].get_or_insert_default();
-                same &= joined
-                    .apply_keyframe(&play.world, stamp, &keyframe)
-                    .is_ok();
+                same &= joined.apply_keyframe(&play.world, stamp, &keyframe).is_ok();
                 if counts {
                     sums.keyframe_bytes += keyframe.len() as u64;
                     sums.keyframe_avatars += slot.avatars().len() as u64;
                 }
             }
             if let Some(late) = &mut late[index] {
-                same &= joins
-                    || late
-                        .apply_delta(&play.world, stamp, &frames[index])
-                        .is_ok();
+                same &= joins || late.apply_delta(&play.world, stamp, &frames[index]).is_ok();
                 same &= late == slot;
             }
             sums.mismatches += u64::from(!same);

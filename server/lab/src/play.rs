@@ -65,8 +65,10 @@ struct Brain {
     is_idle: bool,
     /// A stick instead of keys.
     is_analog: bool,
-    /// The direction that the thumb means; the stick trembles around it.
+    /// The direction that was chosen; a stick flickers between it and the next step to one side.
     held: Angle,
+    /// That side.
+    flicker: i8,
     /// Seconds between changes of direction: 0.5 to 2, drawn once per player.
     change_seconds: f64,
     /// Where 40 % of the players gather.
@@ -88,7 +90,7 @@ struct Mouse {
 const IDLE_SHARE: f64 = 0.3;
 const IDLE_SECONDS: f64 = 10.0;
 const ACTIVE_SECONDS: f64 = IDLE_SECONDS * (1.0 - IDLE_SHARE) / IDLE_SHARE;
-/// Chance per tick that a held stick trembles: to either side, or back to what is meant.
+/// Chance per tick that a held stick flickers from one of two neighbouring steps to the other.
 const JITTER: f64 = 0.15;
 const AIM_HOLD_SECONDS: f64 = 0.8;
 const AIM_TRACK_SECONDS: f64 = 1.0;
@@ -278,6 +280,7 @@ impl Player {
             is_idle: happens(rng, IDLE_SHARE),
             is_analog: happens(rng, 0.5),
             held: Angle(0),
+            flicker: 1,
             change_seconds: 0.5 + 1.5 * fraction(rng),
             hot_spot: is_attracted.then(|| hot_spots[place]),
             mouse: happens(rng, 0.5).then(Mouse::default),
@@ -308,8 +311,9 @@ impl Player {
             if chooses || is_changed || throttle == Throttle::REST {
                 (heading, throttle) = brain.choose(self.body.position, self.input, rng);
                 brain.held = heading;
+                brain.flicker = if happens(rng, 0.5) { 1 } else { -1 };
             } else if brain.is_analog && happens(rng, JITTER) {
-                heading = brain.tremble(heading, rng);
+                heading = brain.tremble(heading);
             }
         }
         let aim = brain.mouse.as_mut().map(|mouse| mouse.move_on(hz, rng));
@@ -344,11 +348,11 @@ impl Brain {
         (if is_same { other } else { eighth }, Throttle::FULL)
     }
 
-    fn tremble(&self, heading: Angle, rng: &mut Pcg32) -> Angle {
+    /// The thumb holds still between two steps of the stick, which flickers from one to the other.
+    fn tremble(&self, heading: Angle) -> Angle {
         match self.held.difference(heading) {
-            0 => heading.turned(if happens(rng, 0.5) { 1 } else { -1 }),
-            off if happens(rng, 0.75) => heading.turned(-off),
-            off => heading.turned(-2 * off),
+            0 => heading.turned(self.flicker),
+            off => heading.turned(-off),
         }
     }
 }

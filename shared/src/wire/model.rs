@@ -99,8 +99,8 @@ groups! {
     STOP = 2;
     /// Whether the heading turns a little: analog.
     JITTER = 2;
-    /// Whether it turns clockwise.
-    JITTER_SIGN = 1;
+    /// Whether it turns clockwise: the last change was a clockwise jitter, none, the other way.
+    JITTER_SIGN = 3;
     /// By how much: a tree of two bits.
     JITTER_SIZE = 3;
     /// Whether the heading turns by eighths: analog × in motion.
@@ -113,12 +113,14 @@ groups! {
     HEADING = 7;
 
     // A moved aim.
-    /// Whether the aim came to rest: by predicted speed.
-    AIM_STOPPED = 4;
-    /// Whether it fell short of its prediction: by the fraction that the prediction lost.
-    AIM_SIGN = 3;
-    /// Whether the residual is still larger: last residual × how large.
-    AIM_SIZE = 48;
+    /// Whether a fast aim came to rest.
+    AIM_STOPPED = 1;
+    /// Whether it fell short of its prediction: by predicted speed and the fraction that the
+    /// prediction lost.
+    AIM_SHORT = 36;
+    /// Whether the residual is still larger: last residual × predicted speed if it fell short ×
+    /// how large.
+    AIM_SIZE = 108;
 
     // A correction.
     /// Which parts differ: velocity, position, facing, dash.
@@ -171,6 +173,8 @@ groups! {
     RECORD_AGE = 30;
     /// Whether the style is not the one that the input shows.
     RECORD_STYLE = 1;
+    /// Which way the last jitter went.
+    RECORD_TREMOR = 3;
     /// Ticks since a correction.
     RECORD_CORRECTED = 3;
     /// Ticks for which the aim has been still.

@@ -16,6 +16,8 @@ pub(super) const FREE_VELOCITY_SHIFT: u32 = FREE_SHIFT + 4;
 pub(super) const AGE_MAX: u8 = 8;
 /// An aim that was still for so many ticks will likely stay so.
 pub(super) const STILL_MAX: u8 = 3;
+/// The largest turn that counts as a jitter of the stick, in 1/256 turn.
+pub(super) const JITTER_MAX: u8 = 4;
 /// Ticks for which a correction makes another likely.
 pub(super) const CORRECTED_TICKS: u8 = 3;
 /// Residuals from here on count alike.
@@ -57,6 +59,9 @@ pub(super) struct Memory {
     pub(super) input_age: u8,
     /// Whether the last heading was none of a keyboard's.
     pub(super) is_analog: bool,
+    /// Which way the last change of heading went if it was a jitter: 1 counter-clockwise, -1
+    /// clockwise. A stick held between two steps flickers, so that the next goes back.
+    pub(super) tremor: i8,
     /// Counts down from [`CORRECTED_TICKS`] after a correction.
     pub(super) corrected: u8,
     /// Ticks for which the aim has been still, at most [`STILL_MAX`].
@@ -177,8 +182,14 @@ impl Avatar {
             memory.input_age = (memory.input_age + 1).min(AGE_MAX);
         } else {
             memory.input_age = 0;
-            if input.throttle() != Throttle::REST {
+            if input.throttle() == Throttle::REST {
+                memory.tremor = 0;
+            } else {
                 memory.is_analog = is_analog(input);
+                let turn = old.heading().difference(input.heading());
+                let trembles =
+                    turn.unsigned_abs() <= JITTER_MAX && old.throttle() == input.throttle();
+                memory.tremor = if trembles { turn.signum() } else { 0 };
             }
         }
         match (old.aim(), input.aim(), expected) {

@@ -2,7 +2,7 @@
 
 use super::super::DecodeError;
 use super::super::model::{self, Coder};
-use super::avatar::{AimPrediction, Avatar, Memory, SURPRISE_MAX};
+use super::avatar::{AimPrediction, Avatar, JITTER_MAX, Memory};
 use super::number::{raw, signed, tree, unary};
 use crate::game::movement::VELOCITY_MAX;
 use crate::game::{Angle, Body, Dash, Input, Throttle, World};
@@ -10,8 +10,6 @@ use glam::IVec2;
 
 /// Steps of the unary part of a residual of the aim.
 const AIM_SIZE_STEPS: u32 = 12;
-/// The largest turn that counts as a jitter of the stick.
-const JITTER_MAX: u8 = 4;
 
 /// Where something other than the step left a body: differences of position and velocity to the
 /// step's, and the rest as it is.
@@ -37,21 +35,30 @@ pub(super) fn code_step<C: Coder>(
     let age = avatar.memory.input_age;
     let age_class = usize::from(age >= 2) + usize::from(age >= 8);
     let quiet = model::QUIET.at((motion * 6 + activity) * 3 + age_class);
-    if C::WRITES {
-        let stepped = world.step(&avatar.body, &truth.0);
-        let happened = truth.0 != expected || truth.1 != stepped;
-        if coder.bit(quiet, happened) {
-            code_events(coder, world, avatar, (expected, aim), truth)?;
-        } else {
-            avatar.advance(aim, expected, stepped, false);
-        }
-    } else if coder.bit(quiet, false) {
-        code_events(coder, world, avatar, (expected, aim), truth)?;
+    // A writer steps with the true input, a reader with the input that it has read.
+    let known = C::WRITES.then(|| world.step(&avatar.body, &truth.0));
+    let happened = known.is_some_and(|stepped| truth.0 != expected || truth.1 != stepped);
+    if coder.bit(quiet, happened) {
+        let told = Told {
+            input: truth.0,
+            body: truth.1,
+            stepped: known,
+        };
+        code_events(coder, world, avatar, (expected, aim), told)
     } else {
-        let stepped = world.step(&avatar.body, &expected);
+        let stepped = known.unwrap_or_else(|| world.step(&avatar.body, &expected));
         avatar.advance(aim, expected, stepped, false);
+        Ok(())
     }
-    Ok(())
+}
+
+/// What a writer knows; a reader's is ignored.
+#[derive(Clone, Copy)]
+struct Told {
+    input: Input,
+    body: Body,
+    /// Where the step leads with the true input. None for a reader.
+    stepped: Option<Body>,
 }
 
 /// What happened, the step, and what the step could not know.
@@ -61,8 +68,13 @@ fn code_events<C: Coder>(
     world: &World,
     avatar: &mut Avatar,
     (expected, aim): (Input, Option<AimPrediction>),
-    (input, body): (Input, Body),
+    told: Told,
 ) -> Result<(), DecodeError> {
+    let Told {
+        input,
+        body,
+        stepped,
+    } = told;
     let motion = avatar.motion();
     let aims = expected.aim().is_some();
     let aim_moved = aims
@@ -76,11 +88,10 @@ fn code_events<C: Coder>(
         input.aim().is_some() != aims || with_aim(&input, None) != with_aim(&expected, None);
     let seen = motion * 3 + usize::from(aims) + usize::from(aim_moved);
     let input_changed = coder.bit(model::INPUT_CHANGED.at(seen), rest_differs);
-    let stepped = || world.step(&avatar.body, &input);
     let is_corrected = (!aim_moved && !input_changed)
         || coder.bit(
             model::CORRECTED.at(usize::from(motion == 3)),
-            C::WRITES && stepped() != body,
+            stepped.is_some_and(|stepped| stepped != body),
         );
 
     let mut next = expected;
@@ -94,7 +105,7 @@ fn code_events<C: Coder>(
         let angle = code_aim(coder, &avatar.memory, aim, input.aim().unwrap_or_default())?;
         next = with_aim(&next, Some(angle));
     }
-    let mut stepped = world.step(&avatar.body, &next);
+    let mut stepped = stepped.unwrap_or_else(|| world.step(&avatar.body, &next));
     if is_corrected {
         let correction = code_correction(coder, Correction::between(&stepped, &body));
         stepped = correction.applied_to(&stepped, world)?;
@@ -130,7 +141,10 @@ fn code_input<C: Coder>(
             old.aim().is_some() != new.aim().is_some(),
         );
     let (heading, throttle) = if moved {
-        code_move(coder, is_analog, from, to)
+        {
+            let tremor = (avatar.memory.tremor + 1) as usize;
+            code_move(coder, (is_analog, tremor), from, to)
+        }
     } else {
         from
     };
@@ -156,7 +170,7 @@ fn code_input<C: Coder>(
 /// A heading and throttle that differ from the last ones.
 fn code_move<C: Coder>(
     coder: &mut C,
-    is_analog: usize,
+    (is_analog, tremor): (usize, usize),
     from: (Angle, Throttle),
     to: (Angle, Throttle),
 ) -> (Angle, Throttle) {
@@ -168,7 +182,7 @@ fn code_move<C: Coder>(
         let turn = from.0.difference(to.0);
         let is_jitter = to.1 == from.1 && turn.unsigned_abs() <= JITTER_MAX;
         if coder.bit(model::JITTER.at(is_analog), is_jitter) {
-            let clockwise = coder.bit(model::JITTER_SIGN.at(0), turn < 0);
+            let clockwise = coder.bit(model::JITTER_SIGN.at(tremor), turn < 0);
             let size = u32::from(turn.unsigned_abs()).wrapping_sub(1) & 3;
             let size = tree(coder, model::JITTER_SIZE, 2, size) as i8 + 1;
             return (from.0.turned(if clockwise { -size } else { size }), from.1);
@@ -212,24 +226,29 @@ pub(super) fn code_aim<C: Coder>(
     expected: AimPrediction,
     new: Angle,
 ) -> Result<Angle, DecodeError> {
-    let residual = expected.angle.difference(new);
-    if expected.delta != 0 {
-        let speed = usize::from(expected.delta.unsigned_abs().min(4)) - 1;
-        let stops = residual == -expected.delta;
-        if coder.bit(model::AIM_STOPPED.at(speed), stops) {
-            return Ok(expected.angle.turned(-expected.delta));
-        }
+    // Everything is told relative to the direction of the turn.
+    let forward = if expected.delta < 0 { -1 } else { 1 };
+    let residual = i32::from(expected.angle.difference(new)) * forward;
+    let speed = i32::from(expected.delta) * forward;
+    let speed_class = speed.min(3) as usize;
+    if speed_class == 3 && coder.bit(model::AIM_STOPPED.at(0), residual == -speed) {
+        return Ok(expected.angle.turned(-expected.delta));
     }
-    let lost = usize::from(expected.fraction > -2) + usize::from(expected.fraction > 1);
-    let is_negative = coder.bit(model::AIM_SIGN.at(lost), residual < 0);
-    let group = model::AIM_SIZE.from(usize::from(memory.surprise.min(SURPRISE_MAX)) * 12);
-    let size = u32::from(residual.unsigned_abs()).saturating_sub(1);
+    let fraction = (i32::from(expected.fraction) * forward + 4) as usize;
+    let falls_short = coder.bit(
+        model::AIM_SHORT.at(speed_class * 9 + fraction),
+        residual < 0,
+    );
+    let sizes = if falls_short { speed_class % 3 } else { 0 };
+    let surprise = usize::from(memory.surprise.min(2));
+    let group = model::AIM_SIZE.from((surprise * 3 + sizes) * AIM_SIZE_STEPS as usize);
+    let size = residual.unsigned_abs().saturating_sub(1);
     let mut read = unary(coder, group, AIM_SIZE_STEPS, size);
     if read == AIM_SIZE_STEPS {
         read += raw(coder, 7, size.wrapping_sub(AIM_SIZE_STEPS));
     }
-    let read = read as i32 + 1;
-    let turn = i8::try_from(if is_negative { -read } else { read })
+    let read = (read as i32 + 1) * forward;
+    let turn = i8::try_from(if falls_short { -read } else { read })
         .map_err(|_| DecodeError::OutOfRange { field: "aim" })?;
     Ok(expected.angle.turned(turn))
 }

@@ -218,7 +218,13 @@ fn code_step_memory<C: Coder>(
     if memory.input_age > AGE_MAX {
         return Err(DecodeError::OutOfRange { field: "input age" });
     }
-    if !moves {
+    if moves {
+        let tremor = u32::from((told.tremor + 1).cast_unsigned());
+        memory.tremor = tree(coder, model::RECORD_TREMOR, 2, tremor) as i8 - 1;
+        if memory.tremor > 1 {
+            return Err(DecodeError::OutOfRange { field: "tremor" });
+        }
+    } else {
         memory.is_analog = coder.bit(model::RECORD_STYLE.at(0), told.is_analog);
     }
     memory.corrected = tree(coder, model::RECORD_CORRECTED, 2, told.corrected.into()) as u8;
