@@ -7,6 +7,7 @@
 //! * [`campaign`]: many seeds on all cores; `tickwire-lab simulate`.
 //! * [`profile`]: named lines with the sources of their figures.
 //! * [`feel`]: what players judge, measured; `tickwire-lab feel`.
+//! * [`stream`]: random cell frames for decoders in other languages; `tickwire-lab stream`.
 
 pub mod campaign;
 pub mod check;
@@ -18,3 +19,4 @@ pub mod player;
 pub mod profile;
 pub mod scenario;
 pub mod simulation;
+pub mod stream;

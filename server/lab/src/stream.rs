@@ -18,8 +18,6 @@ use tickwire_shared::wire::cell_frame::{Avatar, Predictor};
 use tickwire_shared::wire::{Cell, CellChange, FrameStamp, ServerMessage, Welcome, codec};
 use tickwire_shared::{CellId, PlayerId, SparkId, Tick, TickRate};
 
-/// Avatars present at once, about.
-const AVATARS: usize = 60;
 /// Sparks present at once, about.
 const SPARKS: usize = 50;
 
@@ -30,6 +28,8 @@ pub struct StreamOptions {
     pub frames: usize,
     /// All chance comes from here.
     pub seed: u64,
+    /// Avatars present at once, about.
+    pub avatars: usize,
     /// Ticks per second of the room.
     pub tick_rate: TickRate,
 }
@@ -40,7 +40,7 @@ pub fn make(options: StreamOptions, arena: Arena) -> Vec<u8> {
     let welcome = codec::encode(&welcome(&world));
     let mut out = (welcome.len() as u32).to_le_bytes().to_vec();
     out.extend_from_slice(&welcome);
-    let mut crowd = Crowd::new(world, options.seed);
+    let mut crowd = Crowd::new(world, options);
     let mut frames = 0;
     while frames < options.frames {
         crowd.tick();
@@ -87,6 +87,7 @@ struct Member {
 struct Crowd {
     world: World,
     random: Random,
+    avatars: usize,
     tick: Tick,
     members: BTreeMap<PlayerId, Member>,
     sparks: BTreeMap<SparkId, (Spark, CellId)>,
@@ -98,11 +99,12 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new(world: World, seed: u64) -> Crowd {
+    fn new(world: World, options: StreamOptions) -> Crowd {
         let cells = world.grid.cells().map(|_| Cell::default()).collect();
         Crowd {
             world,
-            random: Random(seed),
+            random: Random(options.seed),
+            avatars: options.avatars,
             tick: Tick(0),
             members: BTreeMap::new(),
             sparks: BTreeMap::new(),
@@ -121,7 +123,7 @@ impl Crowd {
         for member in self.members.values_mut() {
             move_on(&self.world, &mut self.random, member);
         }
-        while self.members.len() < AVATARS && self.random.one_in(4) {
+        while self.members.len() < self.avatars && !self.random.one_in(4) {
             self.join();
         }
         while self.sparks.len() < SPARKS && self.random.one_in(3) {
@@ -295,7 +297,7 @@ fn drift(world: &World, random: &mut Random, body: &mut Body) {
     };
 }
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 struct Random(u64);
 
 impl Random {
@@ -324,6 +326,7 @@ mod tests {
         let options = StreamOptions {
             frames: 2_000,
             seed,
+            avatars: 60,
             tick_rate: TickRate::DEFAULT,
         };
         make(options, Arena::named("garden").unwrap())
