@@ -1,5 +1,6 @@
 //! What can be set, with units, defaults and reasons. The text of `--help` is here.
 
+use crate::room::RESUME_GRACE;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -60,6 +61,10 @@ pub struct RoomSettings {
     /// Seconds after which a room that nobody is in is closed
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub empty_room_time: u64,
+
+    /// Seconds for which a player whose connection was lost keeps place, score and name; 0 for none
+    #[arg(long, value_name = "SECONDS", default_value_t = RESUME_GRACE.as_secs())]
+    pub resume_grace: u64,
 
     /// Threads that run rooms [default: half the cores]
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -216,6 +221,11 @@ impl RoomSettings {
     /// Threads that run rooms.
     pub fn worker_count(&self) -> usize {
         self.workers.unwrap_or_else(half_the_cores)
+    }
+
+    /// How long a lost player is kept.
+    pub fn resume_grace(&self) -> Duration {
+        Duration::from_secs(self.resume_grace)
     }
 
     /// After how long an empty room is closed.

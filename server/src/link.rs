@@ -113,7 +113,7 @@ pub struct RoomLink {
     /// Sessions attached; changed under the directory's lock when they come, so that a room with
     /// none can be closed without a race.
     attached: AtomicUsize,
-    departures: Mutex<Vec<SessionKey>>,
+    departures: Mutex<Vec<(SessionKey, Departure)>>,
 }
 
 impl RoomLink {
@@ -134,7 +134,7 @@ impl RoomLink {
 
     /// Takes the sessions that are over. Their earlier requests are in the channel by now, so a
     /// worker calls this first, then empties the channel, then lets these leave.
-    pub fn take_departures(&self, out: &mut Vec<SessionKey>) {
+    pub fn take_departures(&self, out: &mut Vec<(SessionKey, Departure)>) {
         out.append(&mut lock(&self.departures));
     }
 
@@ -144,11 +144,21 @@ impl RoomLink {
     }
 }
 
-/// A session's place in a room; leaves when dropped.
+/// How a session leaves its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// For good.
+    Left,
+    /// Without wanting to; its player may be taken up again.
+    Lost,
+}
+
+/// A session's place in a room; counts as lost when dropped.
 #[derive(Debug)]
 pub struct Attachment {
     room: Arc<RoomLink>,
     session: SessionKey,
+    departure: Departure,
 }
 
 impl Attachment {
@@ -156,11 +166,16 @@ impl Attachment {
     pub fn room(&self) -> &Arc<RoomLink> {
         &self.room
     }
+
+    /// Leaves the room.
+    pub fn depart(mut self, departure: Departure) {
+        self.departure = departure;
+    }
 }
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        lock(&self.room.departures).push(self.session);
+        lock(&self.room.departures).push((self.session, self.departure));
         self.room.attached.fetch_sub(1, Ordering::AcqRel);
         self.room.info.metrics.sessions.decrement();
     }
@@ -220,7 +235,11 @@ impl Directory {
             room
         };
         room.info.metrics.sessions.increment();
-        let attachment = Attachment { room, session };
+        let attachment = Attachment {
+            room,
+            session,
+            departure: Departure::Lost,
+        };
         if attachment.room.send(join) {
             Ok(attachment)
         } else {

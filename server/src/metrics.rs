@@ -110,6 +110,12 @@ metrics! {
     messages_received,
     /// Bytes of client messages received.
     bytes_received,
+    /// Players whose connection was lost and who are kept for the grace period.
+    sessions_lost,
+    /// Players who came back with a ticket, or by their identity.
+    sessions_resumed,
+    /// Resume tickets refused.
+    tickets_refused,
     /// Sessions ended because a message broke a rule of the protocol.
     protocol_violations,
     /// Sessions ended because the client took no data for too long.

@@ -8,10 +8,11 @@
 use super::half::Half;
 use super::limits::TokenBucket;
 use super::outbox::{FrameBuffer, Outbox, PING_FRAME};
+use super::seat::HeldSeat;
 use super::transport::Transport;
 use crate::clock;
 use crate::config::NetSettings;
-use crate::link::Attachment;
+use crate::link::Departure;
 use crate::metrics::Metrics;
 use crate::room::Broadcast;
 use crate::session::{Composed, Received, Session, close_reason};
@@ -39,6 +40,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// kept when this side reads it has no place for more.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Close codes of a client that leaves for good: a normal end, a page that is closed. Browsers give
+/// no other when a player closes the tab.
+const LEAVING_CODES: [u16; 2] = [1000, 1001];
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -46,7 +51,9 @@ pub(super) struct Connection {
     pub(super) outbox: RefCell<Outbox>,
     session: RefCell<Session>,
     /// Given up when the session ends, so that the player leaves while the close is under way.
-    attachment: RefCell<Option<Attachment>>,
+    seat: RefCell<Option<HeldSeat>>,
+    /// Whether the client has shown that it received `Welcome`.
+    is_confirmed: Cell<bool>,
     stage: Cell<Stage>,
     opened: LocalTime,
     /// When the last byte came from the client.
@@ -73,7 +80,7 @@ impl Connection {
     pub(super) fn new(
         transport: Transport,
         session: Session,
-        attachment: Option<Attachment>,
+        seat: Option<HeldSeat>,
         settings: &NetSettings,
         metrics: Arc<Metrics>,
     ) -> Connection {
@@ -82,7 +89,8 @@ impl Connection {
             transport: RefCell::new(transport),
             outbox: RefCell::new(Outbox::new(now)),
             session: RefCell::new(session),
-            attachment: RefCell::new(attachment),
+            seat: RefCell::new(seat),
+            is_confirmed: Cell::new(false),
             stage: Cell::new(Stage::Open),
             opened: now,
             heard: Cell::new(now),
@@ -100,7 +108,7 @@ impl Connection {
     /// Reads until the connection is over. This is the connection's own task.
     pub(super) async fn run(self: Rc<Self>, mut socket: Socket) {
         std::future::poll_fn(|cx| self.poll(&mut socket, cx)).await;
-        self.leave_room();
+        self.leave_room(Departure::Lost);
         self.stage.set(Stage::Gone);
     }
 
@@ -128,12 +136,22 @@ impl Connection {
 
     /// Says goodbye and closes.
     pub(super) fn end(&self, reason: CloseReason, retry_after_ms: Option<u32>) {
+        self.end_in_words(reason, reason.to_string(), retry_after_ms);
+    }
+
+    /// Says goodbye in words that tell more than the reason alone, and closes.
+    pub(super) fn end_in_words(
+        &self,
+        reason: CloseReason,
+        words: String,
+        retry_after_ms: Option<u32>,
+    ) {
         if self.stage.get() != Stage::Open {
             return;
         }
         let mut buffer = FrameBuffer::new();
         let mut session = self.session.borrow_mut();
-        session.put_goodbye(reason, retry_after_ms, buffer.start());
+        session.put_explained_goodbye(reason, words, retry_after_ms, buffer.start());
         drop(session);
         self.write_or_cut(buffer.frame());
         self.close(reason);
@@ -260,7 +278,16 @@ impl Connection {
                 self.end(CloseReason::TextFrame, None);
             }
             // The library has put its answer to a close into the outbox, if one was due.
-            Message::Close(_) => self.leave_room(),
+            Message::Close(frame) => {
+                let is_wanted = frame
+                    .as_ref()
+                    .is_none_or(|frame| LEAVING_CODES.contains(&frame.code.into()));
+                self.leave_room(if is_wanted {
+                    Departure::Left
+                } else {
+                    Departure::Lost
+                });
+            }
             _ => {}
         }
     }
@@ -279,8 +306,14 @@ impl Connection {
         match received {
             Ok(Received::Nothing) => {}
             Ok(Received::Forward(request)) => {
-                if let Some(attachment) = &*self.attachment.borrow() {
-                    attachment.room().send(request);
+                let seat = self.seat.borrow();
+                let Some(seat) = &*seat else { return };
+                // What is forwarded follows from Welcome.
+                if !self.is_confirmed.replace(true) {
+                    seat.confirm();
+                }
+                if let Some(room) = seat.room() {
+                    room.send(request);
                 }
             }
             Ok(Received::Reply(reply)) => {
@@ -304,7 +337,7 @@ impl Connection {
 
     /// Writes the close frame; the session is over.
     fn close(&self, reason: CloseReason) {
-        self.leave_room();
+        self.leave_room(departure(reason));
         self.stage.set(Stage::Closing {
             since: clock::now(),
         });
@@ -334,12 +367,28 @@ impl Connection {
     fn cut(&self) {
         self.outbox.borrow_mut().seal();
         self.stage.set(Stage::Gone);
-        self.leave_room();
+        self.leave_room(Departure::Lost);
         self.waker.borrow().wake_by_ref();
     }
 
-    fn leave_room(&self) {
-        self.attachment.borrow_mut().take();
+    fn leave_room(&self, departure: Departure) {
+        if let Some(seat) = self.seat.borrow_mut().take() {
+            seat.depart(departure);
+        }
+    }
+}
+
+/// Whether the player of a session that ends for this reason waits for its return. Those that were
+/// removed or broke a rule do not.
+fn departure(reason: CloseReason) -> Departure {
+    match reason {
+        CloseReason::ServerShutdown
+        | CloseReason::InternalError
+        | CloseReason::HeartbeatTimeout
+        | CloseReason::NoProgress
+        | CloseReason::RateLimited
+        | CloseReason::TokenExpired => Departure::Lost,
+        _ => Departure::Left,
     }
 }
 

@@ -16,6 +16,9 @@ use tickwire_shared::wire::{CloseReason, SUBPROTOCOL};
 /// The room of those who name none.
 const DEFAULT_ROOM: &str = "lobby";
 
+/// What precedes a resume ticket among the sub-protocols.
+const TICKET_PREFIX: &str = "resume.";
+
 /// Bytes of a name as it comes; it is cut to its limit after normalisation.
 const RAW_NAME_BYTES_MAX: usize = 256;
 
@@ -29,6 +32,8 @@ pub(super) struct Accepted {
     pub(super) room: String,
     pub(super) name: String,
     pub(super) spectator: bool,
+    /// A resume ticket that was offered as a sub-protocol.
+    pub(super) ticket: Option<String>,
     /// Set if the session is to be told this right after the upgrade.
     pub(super) refusal: Option<CloseReason>,
 }
@@ -61,6 +66,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<Accepted, Refusal> {
         room: query.room,
         name: query.name,
         spectator: query.spectator,
+        ticket: offered_with_prefix(headers, TICKET_PREFIX),
         refusal,
     })
 }
@@ -115,21 +121,30 @@ fn check_key(headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
+/// The sub-protocols that the client offers: versions of the protocol, and what browsers can send
+/// in no other way.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+fn offered_with_prefix(headers: &HeaderMap, prefix: &str) -> Option<String> {
+    offered(headers)
+        .find_map(|protocol| protocol.strip_prefix(prefix))
+        .map(str::to_owned)
+}
+
 /// The sub-protocol to speak. A client of another version of this protocol is accepted in its own,
 /// to be told so in a close frame that even a browser shows.
 fn choose_protocol(headers: &HeaderMap) -> Result<(String, Option<CloseReason>), Refusal> {
-    let offered = || {
-        headers
-            .get_all(SEC_WEBSOCKET_PROTOCOL)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-    };
-    if offered().any(|protocol| protocol == SUBPROTOCOL) {
+    if offered(headers).any(|protocol| protocol == SUBPROTOCOL) {
         return Ok((SUBPROTOCOL.to_owned(), None));
     }
-    if let Some(other) = offered().find(|protocol| protocol.starts_with("tickwire.")) {
+    if let Some(other) = offered(headers).find(|protocol| protocol.starts_with("tickwire.")) {
         return Ok((other.to_owned(), Some(CloseReason::UnsupportedVersion)));
     }
     Err(refusal(

@@ -15,6 +15,7 @@ mod limits;
 mod listener;
 mod outbox;
 mod pages;
+mod seat;
 mod server;
 mod shard;
 mod transport;

@@ -1,5 +1,6 @@
 //! The whole server as a value: started, asked for its address, shut down.
 
+use super::seat::TicketOffice;
 use super::{listener, shard};
 use crate::config::{ConfigError, ServerConfig};
 use crate::link::{Directory, RoomId, WorkerCommand, WorkerLink};
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     /// Stands in for the room of sessions that are refused before they get to one.
     pub(super) nowhere: Arc<RoomInfo>,
     pub(super) sessions: AtomicU64,
+    pub(super) tickets: Arc<TicketOffice>,
 }
 
 /// A running server. Dropping it ends it without goodbye; see [`Server::shut_down`].
@@ -85,6 +87,7 @@ impl Server {
             directory,
             metrics,
             sessions: AtomicU64::new(1),
+            tickets: Arc::new(TicketOffice::new(config.rooms.resume_grace())),
             config,
         });
         let ending = watch::Sender::new(None);
@@ -164,12 +167,14 @@ fn room_factory(
     metrics: Arc<Metrics>,
 ) -> crate::link::RoomFactory {
     let players_max = config.rooms.room_players_max;
+    let resume_grace = config.rooms.resume_grace();
     let seed = config.rooms.seed;
     Box::new(move |name: &str, id: RoomId| {
         Room::new(RoomConfig {
             name: name.to_owned(),
             world: world.clone(),
             players_max,
+            resume_grace,
             // The standard library's random state is the seed that needs no further crate.
             seed: seed.unwrap_or_else(|| RandomState::new().hash_one(id)),
             metrics: metrics.clone(),

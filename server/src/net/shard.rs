@@ -5,11 +5,13 @@ use super::fanout::{self, Group};
 use super::half::Half;
 use super::handshake::Accepted;
 use super::http;
+use super::seat::{Applicant, HeldSeat};
 use super::server::Shared;
 use super::transport::Transport;
 use crate::clock;
 use crate::link::RoomId;
 use crate::room::{RoomInfo, RoomRequest, SessionKey};
+use crate::security::Identity;
 use crate::session::Session;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -102,27 +104,18 @@ impl Shard {
     ) {
         let shared = &self.shared;
         let key = shared.next_session();
-        let join = RoomRequest::Join {
-            session: key,
-            name: accepted.name,
-            spectator: accepted.spectator,
+        let (seat, ticket, refusal) = match self.admit(key, &accepted) {
+            Ok((seat, ticket)) => (Some(seat), ticket, None),
+            Err(refusal) => (None, String::new(), Some(refusal)),
         };
-        let attached = match accepted.refusal {
-            Some(reason) => Err(reason),
-            None => shared.directory.attach(&accepted.room, key, join),
-        };
-        let (attachment, refusal) = match attached {
-            Ok(attachment) => (Some(attachment), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        let room = attachment.as_ref().map(|a| a.room().clone());
+        let room = seat.as_ref().and_then(HeldSeat::room).cloned();
         let info = room
             .as_ref()
             .map_or_else(|| shared.nowhere.clone(), |room| room.info.clone());
         let connection = Rc::new(Connection::new(
             transport,
-            Session::new(key, info),
-            attachment,
+            Session::new(key, info).with_ticket(ticket),
+            seat,
             &shared.config.net,
             shared.metrics.clone(),
         ));
@@ -134,8 +127,8 @@ impl Shard {
         if let Some(room) = room {
             self.group_of(&room).add(connection.clone());
         }
-        if let Some(reason) = refusal {
-            connection.end(reason, None);
+        if let Some((reason, words)) = refusal {
+            connection.end_in_words(reason, words, None);
         }
         let half = Half(connection.clone());
         let config = Some(socket_config());
@@ -144,6 +137,47 @@ impl Shard {
         connection.run(socket).await;
         self.connections.borrow_mut().remove(&key.0);
         tracing::debug!(session = key.0, "session over");
+    }
+
+    /// Finds a place for a handshake that was accepted: the one its ticket names, or a new one.
+    /// Returns it with the ticket for the next time, or why there is none.
+    fn admit(
+        &self,
+        session: SessionKey,
+        accepted: &Accepted,
+    ) -> Result<(HeldSeat, String), (CloseReason, String)> {
+        let in_words = |reason: CloseReason| (reason, reason.to_string());
+        if let Some(reason) = accepted.refusal {
+            return Err(in_words(reason));
+        }
+        let shared = &self.shared;
+        let applicant = Applicant {
+            session,
+            identity: &Identity::Anonymous,
+            room: &accepted.room,
+        };
+        let join = || RoomRequest::Join {
+            session,
+            name: accepted.name.clone(),
+            spectator: accepted.spectator,
+        };
+        let (request, ticket) = match &accepted.ticket {
+            // Spectators have nothing to come back to.
+            _ if accepted.spectator => (join(), String::new()),
+            Some(ticket) => shared.tickets.redeem(ticket, applicant).map_err(|error| {
+                shared.metrics.tickets_refused.increment();
+                (CloseReason::BadTicket, error.to_string())
+            })?,
+            None => (join(), shared.tickets.issue(applicant)),
+        };
+        let is_resume = matches!(request, RoomRequest::Resume { .. });
+        let attached = shared.directory.attach(&accepted.room, session, request);
+        let attachment = attached.map_err(|reason| {
+            shared.tickets.abandon(session, is_resume);
+            in_words(reason)
+        })?;
+        let seat = HeldSeat::new(attachment, shared.tickets.clone(), session);
+        Ok((seat, ticket))
     }
 
     /// Forgets a group without members. `false` if it has some.
@@ -171,6 +205,7 @@ impl Shard {
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
+            self.shared.tickets.sweep();
             let connections: Vec<_> = self.connections.borrow().values().cloned().collect();
             for connection in connections {
                 connection.keep_house(clock::now(), &self.shared.config.net);

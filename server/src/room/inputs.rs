@@ -74,6 +74,11 @@ impl InputBuffer {
         self.holding
     }
 
+    /// Forgets everything: the player who comes back starts with a clock of its own.
+    pub(super) fn clear(&mut self) {
+        *self = InputBuffer::default();
+    }
+
     /// How early the last input came.
     pub(super) fn margin(&self) -> InputMargin {
         self.margin

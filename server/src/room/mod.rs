@@ -12,6 +12,7 @@ mod nearby;
 mod players;
 mod pool;
 mod request;
+mod resume;
 #[expect(
     clippy::module_inception,
     reason = "the tick of a room is found in room/room.rs"
@@ -26,7 +27,7 @@ mod trace;
 mod tests;
 
 pub use broadcast::{Broadcast, PlayerRow};
-pub use request::{Admitted, Notice, RoomConfig, RoomInfo, RoomRequest, SessionKey};
+pub use request::{Admitted, Notice, RESUME_GRACE, RoomConfig, RoomInfo, RoomRequest, SessionKey};
 pub use room::Room;
 pub use roster::Roster;
 pub use text::normalise_name;

@@ -2,6 +2,7 @@
 
 use crate::metrics::Metrics;
 use std::sync::Arc;
+use std::time::Duration;
 use tickwire_shared::game::{Input, World};
 use tickwire_shared::wire::CloseReason;
 use tickwire_shared::{LocalTime, PlayerId, Tick};
@@ -9,6 +10,10 @@ use tickwire_shared::{LocalTime, PlayerId, Tick};
 /// The server's number of a session, unique for the life of the process. Never on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKey(pub u64);
+
+/// How long a lost player is kept if nobody says otherwise: long enough for a phone that changes
+/// from one network to another, short enough that others are not left with a field of statues.
+pub const RESUME_GRACE: Duration = Duration::from_secs(30);
 
 /// How to make a room.
 #[derive(Clone, Debug)]
@@ -19,6 +24,8 @@ pub struct RoomConfig {
     pub world: Arc<World>,
     /// Players that the room takes; spectators are not counted.
     pub players_max: usize,
+    /// How long a player whose connection was lost keeps body, score and name.
+    pub resume_grace: Duration,
     /// The seed of everything random in the room.
     pub seed: u64,
     /// Where the room counts what happens.
@@ -32,6 +39,7 @@ impl RoomConfig {
             name: name.into(),
             world,
             players_max: tickwire_shared::limits::ROOM_PLAYERS_MAX,
+            resume_grace: RESUME_GRACE,
             seed: 0,
             metrics: Arc::default(),
         }
@@ -60,6 +68,20 @@ pub enum RoomRequest {
         name: String,
         /// Whether it only watches.
         spectator: bool,
+    },
+    /// A session wants the player of another one, whose connection was lost or is superseded.
+    /// The next broadcast holds the answer. That the session may do so has been checked.
+    Resume {
+        /// The session.
+        session: SessionKey,
+        /// The session that has the player so far.
+        previous: SessionKey,
+    },
+    /// A session's connection was lost. Its player stands still and waits for `Resume` until the
+    /// grace period is over. A spectator leaves.
+    Detach {
+        /// The session.
+        session: SessionKey,
     },
     /// A session is over, admitted or not. Its player leaves.
     Leave {
@@ -109,4 +131,6 @@ pub struct Admitted {
     pub player: Option<PlayerId>,
     /// Its name after normalisation.
     pub name: Arc<str>,
+    /// Whether it continues an earlier session.
+    pub resumed: bool,
 }

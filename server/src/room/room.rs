@@ -6,6 +6,7 @@ use super::interest::Changes;
 use super::players::Players;
 use super::pool::Pool;
 use super::request::{Admitted, Notice, RoomConfig, RoomInfo, RoomRequest, SessionKey};
+use super::resume::Absent;
 use super::roster::Roster;
 use super::rules::{Bumping, Sparks};
 use super::text::{clean, normalise_name};
@@ -15,6 +16,7 @@ use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tickwire_shared::game::{Body, Input};
 use tickwire_shared::limits::CHAT_BYTES_MAX;
 use tickwire_shared::wire::{Cell, CloseReason, FrameStamp, RosterEntry, ServerMessage, packet};
@@ -23,19 +25,21 @@ use tickwire_shared::{CellId, LocalTime, PlayerId, Tick};
 /// One room of the game.
 #[derive(Debug)]
 pub struct Room {
-    info: Arc<RoomInfo>,
+    pub(super) info: Arc<RoomInfo>,
     players_max: usize,
     /// The tick that runs next.
-    next: Tick,
+    pub(super) next: Tick,
     random: Pcg32,
-    players: Players,
+    pub(super) players: Players,
     /// Who is here: sessions with their player, spectators without.
-    members: BTreeMap<SessionKey, Option<PlayerId>>,
+    pub(super) members: BTreeMap<SessionKey, Option<PlayerId>>,
+    pub(super) absent: Absent,
+    pub(super) resume_grace: Duration,
     sparks: Sparks,
     bumping: Bumping,
     cells: Vec<Cell>,
     changes: Changes,
-    news: News,
+    pub(super) news: News,
     roster: Arc<Roster>,
     leaders: Vec<(PlayerId, u32)>,
     scores: Bytes,
@@ -45,11 +49,11 @@ pub struct Room {
 
 /// What happened since the last broadcast that everybody or somebody must be told.
 #[derive(Debug, Default)]
-struct News {
+pub(super) struct News {
     joined: Vec<RosterEntry>,
     left: Vec<PlayerId>,
     chats: Vec<ServerMessage>,
-    notices: Vec<(SessionKey, Notice)>,
+    pub(super) notices: Vec<(SessionKey, Notice)>,
 }
 
 impl Room {
@@ -59,6 +63,7 @@ impl Room {
             name,
             world,
             players_max,
+            resume_grace,
             seed,
             metrics,
         } = config;
@@ -69,6 +74,8 @@ impl Room {
             random: Pcg32::seed_from_u64(seed),
             players: Players::default(),
             members: BTreeMap::new(),
+            absent: Absent::new(),
+            resume_grace,
             sparks: Sparks::new(&world),
             bumping: Bumping::new(&world),
             cells: vec![Cell::default(); world.grid.len()],
@@ -122,6 +129,8 @@ impl Room {
                 name,
                 spectator,
             } => self.join(session, &name, spectator),
+            RoomRequest::Resume { session, previous } => self.resume(session, previous),
+            RoomRequest::Detach { session } => self.detach(session),
             RoomRequest::Leave { session } => self.leave(session),
             RoomRequest::Input {
                 player,
@@ -142,6 +151,7 @@ impl Room {
     /// Runs one tick. `now` is the time at which it was to start, whenever it really does.
     pub fn tick(&mut self, now: LocalTime) -> Arc<Broadcast> {
         let tick = self.next;
+        self.expire_absent(tick);
         self.step(tick, now);
         self.apply_rules(tick);
         self.changes
@@ -254,6 +264,7 @@ impl Room {
             Admitted {
                 player: None,
                 name: normalise_name(raw_name).into(),
+                resumed: false,
             }
         } else if self.players.len() >= self.players_max {
             let notice = Notice::Ended(CloseReason::RoomFull);
@@ -271,6 +282,7 @@ impl Room {
             Admitted {
                 player: Some(id),
                 name,
+                resumed: false,
             }
         };
         self.members.insert(session, admitted.player);
@@ -279,7 +291,8 @@ impl Room {
             .push((session, Notice::Admitted(admitted)));
     }
 
-    fn leave(&mut self, session: SessionKey) {
+    pub(super) fn leave(&mut self, session: SessionKey) {
+        self.absent.remove(&session);
         match self.members.remove(&session) {
             None => {}
             Some(None) => self.info.metrics.spectators.decrement(),

@@ -168,6 +168,7 @@ fn newcomers_and_leavers_are_told_once_and_a_full_room_refuses() {
         Some(Notice::Admitted(Admitted {
             player: Some(PlayerId(player)),
             name: name.into(),
+            resumed: false,
         }))
     };
     assert_eq!(notice(1), admitted(0, "ann"));

@@ -63,10 +63,21 @@ impl Session {
         retry_after_ms: Option<u32>,
         out: &mut Vec<u8>,
     ) {
+        self.put_explained_goodbye(reason, reason.to_string(), retry_after_ms, out);
+    }
+
+    /// The same, in words that say more than the reason alone.
+    pub fn put_explained_goodbye(
+        &mut self,
+        reason: CloseReason,
+        message: String,
+        retry_after_ms: Option<u32>,
+        out: &mut Vec<u8>,
+    ) {
         self.stage = Stage::Ended;
         let goodbye = ServerMessage::Goodbye {
             reason,
-            message: reason.to_string(),
+            message,
             retry_after_ms,
         };
         packet::put_control(&goodbye, out);
@@ -98,8 +109,8 @@ impl Session {
             tick_rate: world.tick_rate,
             arena: world.arena.spec().clone(),
             movement: world.movement,
-            ticket: String::new(),
-            resumed: false,
+            ticket: std::mem::take(&mut self.ticket),
+            resumed: admitted.resumed,
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         packet::put_control(&ServerMessage::Welcome(Box::new(welcome)), out);

@@ -20,6 +20,8 @@ pub struct Session {
     pub(super) paused: bool,
     pub(super) subscription: Subscription,
     pub(super) composer: TickComposer,
+    /// What the client is given to come back with; empty for none.
+    pub(super) ticket: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +67,14 @@ impl Session {
             paused: false,
             subscription: Subscription::default(),
             composer: TickComposer::default(),
+            ticket: String::new(),
         }
+    }
+
+    /// The ticket that `Welcome` will hold.
+    #[must_use]
+    pub fn with_ticket(self, ticket: String) -> Session {
+        Session { ticket, ..self }
     }
 
     /// Its number.

@@ -3,7 +3,8 @@
 use super::pacer::{Pacer, Step};
 use crate::clock;
 use crate::link::{
-    Directory, Envelope, RoomId, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand, WorkerLink,
+    Departure, Directory, Envelope, RoomId, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand,
+    WorkerLink,
 };
 use crate::room::{Room, RoomRequest, SessionKey};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -71,7 +72,7 @@ struct Worker {
     orders: Receiver<WorkerCommand>,
     rooms: Arc<AtomicUsize>,
     hosted: Vec<Hosted>,
-    departures: Vec<SessionKey>,
+    departures: Vec<(SessionKey, Departure)>,
     opened: u32,
     overruns: Overruns,
     is_stopped: bool,
@@ -156,8 +157,11 @@ impl Worker {
                 self.hosted[at].room.push(request);
             }
         }
-        for session in self.departures.drain(..) {
-            self.hosted[index].room.push(RoomRequest::Leave { session });
+        for (session, departure) in self.departures.drain(..) {
+            self.hosted[index].room.push(match departure {
+                Departure::Left => RoomRequest::Leave { session },
+                Departure::Lost => RoomRequest::Detach { session },
+            });
         }
     }
 
@@ -200,7 +204,8 @@ impl Worker {
 impl Hosted {
     fn note_use(&mut self, now: LocalTime) {
         self.unused_since = match self.unused_since {
-            _ if self.link.attached() > 0 => None,
+            // Players whose connection was lost keep their room.
+            _ if self.link.attached() > 0 || self.room.player_count() > 0 => None,
             Some(since) => Some(since),
             None => Some(now),
         };

@@ -32,6 +32,8 @@ pub fn config() -> ServerConfig {
     };
     config.rooms.workers = Some(1);
     config.net.network_threads = Some(1);
+    // Whoever is lost is gone, unless a test is about coming back.
+    config.rooms.resume_grace = 0;
     config
 }
 
