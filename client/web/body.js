@@ -34,6 +34,7 @@ export class Avatars {
     this.isFree = new Uint8Array(capacity);
     this.inputAge = new Uint8Array(capacity);
     this.isAnalog = new Uint8Array(capacity);
+    this.tremor = new Int8Array(capacity);
     this.corrected = new Uint8Array(capacity);
     this.still = new Uint8Array(capacity);
     this.surprise = new Uint8Array(capacity);
@@ -49,7 +50,7 @@ export class Avatars {
     return [
       this.id, this.x, this.y, this.vx, this.vy, this.facing, this.dashTicks, this.dashCooldown,
       this.dashHeading, this.heading, this.throttle, this.aim, this.dash,
-      this.isFree, this.inputAge, this.isAnalog, this.corrected, this.still, this.surprise, this.aimRate,
+      this.isFree, this.inputAge, this.isAnalog, this.tremor, this.corrected, this.still, this.surprise, this.aimRate,
       this.accelerationX, this.accelerationY, this.residualX, this.residualY,
     ];
   }

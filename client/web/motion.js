@@ -11,6 +11,8 @@ import { signed, tree, unary } from './number.js';
 /** An input is old from here on. */
 export const AGE_MAX = 8;
 const STILL_MAX = 3;
+/** The largest turn that counts as a jitter of the stick. */
+const JITTER_MAX = 4;
 const CORRECTED_TICKS = 3;
 export const SURPRISE_MAX = 3;
 /** Bound of the speed of an aim, in 1/8 of 1/256 turn per tick. */
@@ -20,7 +22,7 @@ const AIM_SIZE_STEPS = 12;
 
 const {
   QUIET, AIM_MOVED, INPUT_CHANGED, CORRECTED, MOVE_CHANGED, DASH_CHANGED, AIM_MODE_CHANGED, STOP,
-  JITTER, JITTER_SIGN, JITTER_SIZE, TURN, TURN_EIGHTHS, THROTTLE, HEADING, AIM_STOPPED, AIM_SIGN,
+  JITTER, JITTER_SIGN, JITTER_SIZE, TURN, TURN_EIGHTHS, THROTTLE, HEADING, AIM_STOPPED, AIM_SHORT,
   AIM_SIZE, CORRECTION_PART, CORRECTION_VELOCITY, CORRECTION_POSITION,
 } = CONTEXT;
 
@@ -86,7 +88,9 @@ function readEvents(coder, world, avatars, row, motion, active) {
   }
   const { heading, throttle } = next;
   const oldAim = avatars.aim[row];
-  const isSame = avatars.heading[row] === heading && avatars.throttle[row] === throttle
+  const oldHeading = avatars.heading[row];
+  const oldThrottle = avatars.throttle[row];
+  const isSame = oldHeading === heading && oldThrottle === throttle
     && avatars.dash[row] === next.dash && oldAim >= 0 === next.aim >= 0;
   avatars.setInput(row, next);
   world.step(avatars, row);
@@ -98,11 +102,21 @@ function readEvents(coder, world, avatars, row, motion, active) {
     if (avatars.inputAge[row] < AGE_MAX) avatars.inputAge[row] += 1;
   } else {
     avatars.inputAge[row] = 0;
-    if (throttle !== 0) avatars.isAnalog[row] = isAnalog(heading, throttle);
+    rememberMove(avatars, row, oldHeading, oldThrottle);
   }
   rememberAim(avatars, row, oldAim, next.aim);
   if (corrected === 1) avatars.corrected[row] = CORRECTED_TICKS;
   else if (avatars.corrected[row] > 0) avatars.corrected[row] -= 1;
+}
+
+function rememberMove(avatars, row, oldHeading, oldThrottle) {
+  const heading = avatars.heading[row];
+  const throttle = avatars.throttle[row];
+  avatars.tremor[row] = 0;
+  if (throttle === 0) return;
+  avatars.isAnalog[row] = isAnalog(heading, throttle);
+  const turn = angleDifference(oldHeading, heading);
+  if (Math.abs(turn) <= JITTER_MAX && oldThrottle === throttle) avatars.tremor[row] = Math.sign(turn);
 }
 
 function rememberAim(avatars, row, from, to) {
@@ -138,7 +152,7 @@ function readInput(coder, avatars, row) {
   const dashChanged = coder.decode(LOW_SHARES[DASH_CHANGED + moved * 2 + next.dash]);
   const modeChanged = moved === 0 && dashChanged === 0 ? 1 : coder.decode(LOW_SHARES[AIM_MODE_CHANGED]);
   if (moved === 1) {
-    readMove(coder, analog, moves);
+    readMove(coder, analog, moves, avatars.tremor[row]);
     if (next.throttle === 0) next.heading = 0;
     if (next.heading === heading && next.throttle === throttle) throw DecodeError.outOfRange('input change');
   }
@@ -149,14 +163,14 @@ function readInput(coder, avatars, row) {
 }
 
 /** A heading and throttle that differ from the last ones. */
-function readMove(coder, analog, moves) {
+function readMove(coder, analog, moves, tremor) {
   if (moves === 1) {
     if (coder.decode(LOW_SHARES[STOP + analog]) === 1) {
       next.throttle = 0;
       return;
     }
     if (coder.decode(LOW_SHARES[JITTER + analog]) === 1) {
-      const clockwise = coder.decode(LOW_SHARES[JITTER_SIGN]);
+      const clockwise = coder.decode(LOW_SHARES[JITTER_SIGN + tremor + 1]);
       const size = tree(coder, JITTER_SIZE, 2) + 1;
       next.heading = (next.heading + (clockwise === 1 ? -size : size)) & 255;
       return;
@@ -187,18 +201,18 @@ export function readTurn(coder) {
   return (high << 5) | coder.raw(5);
 }
 
-/** An aim that differs from its prediction. */
+/** An aim that differs from its prediction, told relative to the direction of the turn. */
 export function readAim(coder, surprise) {
   const { angle, delta, fraction } = expected;
-  if (delta !== 0) {
-    const speed = Math.min(Math.abs(delta), 4) - 1;
-    if (coder.decode(LOW_SHARES[AIM_STOPPED + speed]) === 1) return (angle - delta) & 255;
-  }
-  const lost = (fraction > -2 ? 1 : 0) + (fraction > 1 ? 1 : 0);
-  const isNegative = coder.decode(LOW_SHARES[AIM_SIGN + lost]);
-  let size = unary(coder, AIM_SIZE + surprise * AIM_SIZE_STEPS, AIM_SIZE_STEPS);
+  const forward = delta < 0 ? -1 : 1;
+  const speed = Math.min(delta * forward, 3);
+  if (speed === 3 && coder.decode(LOW_SHARES[AIM_STOPPED]) === 1) return (angle - delta) & 255;
+  const fallsShort = coder.decode(LOW_SHARES[AIM_SHORT + speed * 9 + fraction * forward + 4]);
+  const sizes = fallsShort === 1 ? speed % 3 : 0;
+  const group = AIM_SIZE + (Math.min(surprise, 2) * 3 + sizes) * AIM_SIZE_STEPS;
+  let size = unary(coder, group, AIM_SIZE_STEPS);
   if (size === AIM_SIZE_STEPS) size += coder.raw(7);
-  const turn = isNegative === 1 ? -size - 1 : size + 1;
+  const turn = (size + 1) * (fallsShort === 1 ? -forward : forward);
   if (turn > 127 || turn < -128) throw DecodeError.outOfRange('aim');
   return (angle + turn) & 255;
 }

@@ -18,7 +18,7 @@ const SPARK_SHIFT = 31 - Math.clz32(SPARK_STEP);
 const {
   ID_GAP, ENTER_ID, PREDICTOR, OUTSIDE, RECORD_MOVES, RECORD_ANALOG, RECORD_AIMS, RECORD_DASH_HELD,
   RECORD_UNSTEADY, RECORD_VELOCITY, RECORD_FACING, RECORD_DASH, RECORD_AGE, RECORD_STYLE,
-  RECORD_CORRECTED, RECORD_STILL, RECORD_SURPRISE, RECORD_AIM_RATE, RECORD_DISPLACEMENT,
+  RECORD_TREMOR, RECORD_CORRECTED, RECORD_STILL, RECORD_SURPRISE, RECORD_AIM_RATE, RECORD_DISPLACEMENT,
   RECORD_ACCELERATION, RECORD_RESIDUAL, SPARK_GAP, SPARK_ENTER_ID, SPARK_OUTSIDE,
 } = CONTEXT;
 
@@ -126,7 +126,12 @@ function readStepMemory(coder, avatars, row) {
   const moves = avatars.throttle[row] !== 0 ? 1 : 0;
   avatars.inputAge[row] = tree(coder, RECORD_AGE + 15 * moves, 4);
   if (avatars.inputAge[row] > AGE_MAX) throw DecodeError.outOfRange('input age');
-  if (moves === 0) avatars.isAnalog[row] = coder.decode(LOW_SHARES[RECORD_STYLE]);
+  if (moves === 1) {
+    avatars.tremor[row] = tree(coder, RECORD_TREMOR, 2) - 1;
+    if (avatars.tremor[row] > 1) throw DecodeError.outOfRange('tremor');
+  } else {
+    avatars.isAnalog[row] = coder.decode(LOW_SHARES[RECORD_STYLE]);
+  }
   avatars.corrected[row] = tree(coder, RECORD_CORRECTED, 2);
   if (avatars.aim[row] >= 0) readAimMemory(coder, avatars, row);
 }

@@ -77,6 +77,12 @@ export function startBots(port, room, players) {
   ]);
 }
 
+/** A random stream of cell frames; see server/lab/src/stream.rs. */
+export function makeStream(options) {
+  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return execFileSync(`${BINARIES}tickwire-lab`, ['stream', ...words], { maxBuffer: 1 << 28 });
+}
+
 /** A reverse proxy with TLS that shows the server under `prefix`. Returns the page's address. */
 export async function startProxy(serverPort, prefix) {
   const key = path.join(SCRATCH, 'key.pem');

@@ -5,11 +5,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { distance, look, playing, walk } from './game.mjs';
 import {
-  cleanUp, openPage, ROOT, sleep, startBots, startBrowser, startProxy, startServer, until,
+  cleanUp, makeStream, openPage, ROOT, sleep, startBots, startBrowser, startProxy, startServer, until,
 } from './harness.mjs';
 
 const PAGE_BYTES_MAX = 150_000;
 const LOAD_TO_PLAY_SECONDS_MAX = 3;
+const DECODE_PERCENT_MAX = 15;
 const PICTURES = process.env.TICKWIRE_PICTURES ?? `${ROOT}target/browser-smoke/pictures/`;
 const ROOM = 'smoke';
 /** What Chromium itself says when a server is away; the page handles it. */
@@ -229,6 +230,64 @@ async function behindProxy(browser, server) {
   });
 }
 
+async function decodeCost(browser, address) {
+  const AVATARS = 1000;
+  const SECONDS = 10;
+  const CELLS = 16;
+  const stream = makeStream({ avatars: AVATARS, arena: 'plain', frames: SECONDS * 30 * CELLS + 150 * CELLS });
+  await check('1,000 visible avatars at 30 Hz decode within the budget', async () => {
+    const { page } = await open(browser, address);
+    const cost = await page.evaluate(measureDecoding, { stream: stream.toString('base64'), skipTicks: 150 });
+    const percent = cost.milliseconds / (SECONDS * 10);
+    assert.ok(cost.avatarTicks > AVATARS * 0.9 * SECONDS * 30, `${cost.avatarTicks} avatar ticks`);
+    assert.ok(percent < DECODE_PERCENT_MAX, `${percent} %`);
+    return `${percent.toFixed(2)} % of a core for ${Math.round(cost.avatarTicks / (SECONDS * 30))} avatars, of events far denser than play`;
+  });
+}
+
+/** Runs in the page: time spent in decoding and in keeping positions for interpolation. */
+async function measureDecoding({ stream, skipTicks }) {
+  const load = (name) => import(new URL(name, document.baseURI));
+  const { Cell } = await load('cell_frame.js');
+  const { Reader } = await load('codec.js');
+  const { readServerMessage } = await load('message.js');
+  const { World } = await load('world.js');
+  const { Interpolation } = await load('interpolation.js');
+  const bytes = Uint8Array.from(atob(stream), (letter) => letter.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const welcomeEnd = 4 + view.getUint32(0, true);
+  const welcome = readServerMessage(new Reader(bytes, 4, welcomeEnd));
+  const world = new World(welcome.arena, welcome.tickRate, welcome.movement);
+  const cells = Array.from({ length: world.grid.length }, (_, id) => new Cell(id));
+  const replica = { tick: 0, block: cells.map((cell) => cell.id), cells };
+  const interpolation = new Interpolation(world);
+  let milliseconds = 0;
+  let avatarTicks = 0;
+  const gone = [];
+  for (let at = welcomeEnd; at < bytes.length;) {
+    const began = performance.now();
+    const tick = view.getUint32(at, true);
+    let avatars = 0;
+    for (let frame = 0; frame < cells.length; frame++) {
+      const cell = cells[view.getUint16(at + 4, true)];
+      const start = at + 11;
+      const end = start + view.getUint32(at + 7, true);
+      gone.length = 0;
+      if (bytes[at + 6] === 1) cell.applyKeyframe(world, tick, bytes, start, end, gone);
+      else cell.applyDelta(world, tick, bytes, start, end, gone);
+      avatars += cell.avatars.length;
+      at = end + 4;
+    }
+    replica.tick = tick;
+    interpolation.record(replica, tick * world.periodMs);
+    if (tick > skipTicks) {
+      milliseconds += performance.now() - began;
+      avatarTicks += avatars;
+    }
+  }
+  return { milliseconds, avatarTicks };
+}
+
 async function settle() {
   await check('no desync, no console error, no request elsewhere', async () => {
     for (const { page, seen } of pages) {
@@ -257,6 +316,7 @@ async function main() {
   await touch(browser, address);
   await spectate(browser, address);
   await behindProxy(browser, server);
+  await decodeCost(browser, address);
   await settle();
   console.log(`${passed} checks passed; pictures in ${PICTURES}`);
 }
