@@ -11,7 +11,7 @@ use super::outbox::{FrameBuffer, Outbox, PING_FRAME};
 use super::seat::HeldSeat;
 use super::transport::Transport;
 use crate::clock;
-use crate::config::NetSettings;
+use crate::config::{NetSettings, ServerConfig};
 use crate::link::Departure;
 use crate::metrics::Metrics;
 use crate::room::Broadcast;
@@ -61,6 +61,9 @@ pub(super) struct Connection {
     /// Whether a ping has been sent since then.
     is_pinged: Cell<bool>,
     messages: Cell<TokenBucket>,
+    bytes: Cell<TokenBucket>,
+    /// When the client's token ends.
+    expires: Cell<Option<LocalTime>>,
     /// Wakes the task of this connection.
     waker: RefCell<Waker>,
     metrics: Arc<Metrics>,
@@ -81,7 +84,7 @@ impl Connection {
         transport: Transport,
         session: Session,
         seat: Option<HeldSeat>,
-        settings: &NetSettings,
+        config: &ServerConfig,
         metrics: Arc<Metrics>,
     ) -> Connection {
         let now = clock::now();
@@ -96,10 +99,16 @@ impl Connection {
             heard: Cell::new(now),
             is_pinged: Cell::new(false),
             messages: Cell::new(TokenBucket::new(
-                settings.messages_burst,
-                settings.messages_per_second,
+                config.net.messages_burst,
+                config.net.messages_per_second,
                 now,
             )),
+            bytes: Cell::new(TokenBucket::new(
+                config.limits.bytes_burst,
+                config.limits.bytes_per_second,
+                now,
+            )),
+            expires: Cell::new(None),
             waker: RefCell::new(Waker::noop().clone()),
             metrics,
         }
@@ -170,10 +179,21 @@ impl Connection {
         }
     }
 
-    /// Remembers that the client lives.
-    pub(super) fn note_heard(&self) {
-        self.heard.set(clock::now());
-        self.is_pinged.set(false);
+    /// The session ends at this time.
+    pub(super) fn expire_at(&self, time: LocalTime) {
+        self.expires.set(Some(time));
+    }
+
+    /// Counts bytes received, whatever frames they are of: fragments and pings cost a client as
+    /// much as messages. `false` if there were too many.
+    pub(super) fn note_bytes(&self, count: usize) -> bool {
+        let mut bytes = self.bytes.get();
+        let is_allowed = bytes.take_many(count as u32, clock::now());
+        self.bytes.set(bytes);
+        if !is_allowed {
+            self.end(CloseReason::RateLimited, None);
+        }
+        is_allowed
     }
 
     /// Writes frames, or keeps what the socket does not take.
@@ -190,6 +210,8 @@ impl Connection {
         if stalled.is_some_and(|s| now.since(s) >= seconds(settings.no_progress_timeout)) {
             self.metrics.no_progress_closes.increment();
             self.end(CloseReason::NoProgress, None);
+        } else if self.expires.get().is_some_and(|at| now >= at) {
+            self.end(CloseReason::TokenExpired, None);
         } else if silence >= seconds(settings.heartbeat_timeout) {
             self.metrics.heartbeat_closes.increment();
             self.end(CloseReason::HeartbeatTimeout, None);
@@ -221,6 +243,11 @@ impl Connection {
                 Poll::Ready(Some(Ok(message))) => self.receive(&message),
                 Poll::Ready(Some(Err(error))) => match violation(&error) {
                     Some(reason) => self.refuse(reason, &error),
+                    // This side has ended it, for instance in the middle of a flood.
+                    None if self.stage.get() != Stage::Open => {
+                        is_readable = false;
+                        break;
+                    }
                     None => return Poll::Ready(()),
                 },
                 Poll::Ready(None) => {
@@ -270,6 +297,16 @@ impl Connection {
     }
 
     fn receive(&self, message: &Message) {
+        let now = clock::now();
+        // Whole messages only: a client that sends one byte now and then does not live.
+        self.heard.set(now);
+        self.is_pinged.set(false);
+        let mut messages = self.messages.get();
+        let is_allowed = messages.take(now);
+        self.messages.set(messages);
+        if !is_allowed {
+            return self.end(CloseReason::RateLimited, None);
+        }
         match message {
             Message::Binary(bytes) if self.stage.get() == Stage::Open => self.receive_binary(bytes),
             Message::Text(_) if self.stage.get() == Stage::Open => {
@@ -296,12 +333,6 @@ impl Connection {
         let now = clock::now();
         self.metrics.messages_received.increment();
         self.metrics.bytes_received.add(bytes.len() as u64);
-        let mut messages = self.messages.get();
-        let is_allowed = messages.take(now);
-        self.messages.set(messages);
-        if !is_allowed {
-            return self.end(CloseReason::RateLimited, None);
-        }
         let received = self.session.borrow_mut().receive(bytes, now);
         match received {
             Ok(Received::Nothing) => {}
@@ -337,6 +368,7 @@ impl Connection {
 
     /// Writes the close frame; the session is over.
     fn close(&self, reason: CloseReason) {
+        self.metrics.closes.increment(reason.name());
         self.leave_room(departure(reason));
         self.stage.set(Stage::Closing {
             since: clock::now(),

@@ -21,8 +21,10 @@ impl AsyncRead for Half {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let poll = Pin::new(&mut *self.0.transport.borrow_mut()).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.0.note_heard();
+        let received = buf.filled().len() - before;
+        if received > 0 && !self.0.note_bytes(received) {
+            // To the library this is the end of what the client sends.
+            buf.set_filled(before);
         }
         poll
     }

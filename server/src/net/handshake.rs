@@ -4,6 +4,7 @@
 //! be able to read is accepted and then closed with a reason, because a browser shows a page
 //! nothing of a refused handshake.
 
+use crate::session::Format;
 use hyper::header::{
     CONNECTION, HeaderMap, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
@@ -11,7 +12,7 @@ use hyper::header::{
 use hyper::{Method, Request, StatusCode};
 use std::borrow::Cow;
 use tickwire_shared::limits::ROOM_NAME_BYTES_MAX;
-use tickwire_shared::wire::{CloseReason, SUBPROTOCOL};
+use tickwire_shared::wire::{CloseReason, PLAIN_SUBPROTOCOL, SUBPROTOCOL};
 
 /// The room of those who name none.
 const DEFAULT_ROOM: &str = "lobby";
@@ -36,6 +37,17 @@ pub(super) struct Accepted {
     pub(super) ticket: Option<String>,
     /// Set if the session is to be told this right after the upgrade.
     pub(super) refusal: Option<CloseReason>,
+}
+
+impl Accepted {
+    /// How the session's ticks are written.
+    pub(super) fn format(&self) -> Format {
+        if self.protocol == PLAIN_SUBPROTOCOL {
+            Format::Plain
+        } else {
+            Format::Cells
+        }
+    }
 }
 
 /// A handshake that ends in an HTTP answer.
@@ -132,7 +144,7 @@ fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-fn offered_with_prefix(headers: &HeaderMap, prefix: &str) -> Option<String> {
+pub(super) fn offered_with_prefix(headers: &HeaderMap, prefix: &str) -> Option<String> {
     offered(headers)
         .find_map(|protocol| protocol.strip_prefix(prefix))
         .map(str::to_owned)
@@ -144,13 +156,16 @@ fn choose_protocol(headers: &HeaderMap) -> Result<(String, Option<CloseReason>),
     if offered(headers).any(|protocol| protocol == SUBPROTOCOL) {
         return Ok((SUBPROTOCOL.to_owned(), None));
     }
+    if offered(headers).any(|protocol| protocol == PLAIN_SUBPROTOCOL) {
+        return Ok((PLAIN_SUBPROTOCOL.to_owned(), None));
+    }
     if let Some(other) = offered(headers).find(|protocol| protocol.starts_with("tickwire.")) {
         return Ok((other.to_owned(), Some(CloseReason::UnsupportedVersion)));
     }
     Err(refusal(
         StatusCode::BAD_REQUEST,
         CloseReason::UnsupportedVersion.name(),
-        format!("Sec-WebSocket-Protocol must offer `{SUBPROTOCOL}`"),
+        format!("Sec-WebSocket-Protocol must offer `{SUBPROTOCOL}` or `{PLAIN_SUBPROTOCOL}`"),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! HTTP on a fresh connection: the pages, and the way to an upgrade.
 
+use super::door::{Caller, Guest};
 use super::handshake::{self, Accepted, Refusal};
 use super::pages;
 use super::shard::Shard;
@@ -8,8 +9,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -29,14 +30,15 @@ const HEADERS_MAX: usize = 64;
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// A handshake that was answered with 101, with the way to the bytes after it.
-type Upgrade = (hyper::upgrade::OnUpgrade, Accepted);
+type Upgrade = (hyper::upgrade::OnUpgrade, (Accepted, Guest));
 
 /// Serves requests until the connection ends or becomes a session, and then that.
-pub(super) async fn serve(shard: Rc<Shard>, transport: Transport) {
+pub(super) async fn serve(shard: Rc<Shard>, transport: Transport, caller: Caller) {
     let deadline = Duration::from_secs(shard.shared.config.net.handshake_timeout);
     let upgrade: RefCell<Option<Upgrade>> = RefCell::default();
+    let caller = RefCell::new(caller);
     let service = service_fn(|request| {
-        let answer = answer(&shard, request, &upgrade);
+        let answer = answer(&shard, request, &caller, &upgrade);
         std::future::ready(Ok::<_, Infallible>(answer))
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -55,6 +57,7 @@ pub(super) async fn serve(shard: Rc<Shard>, transport: Transport) {
     if let Ok(upgraded) = upgrade.await
         && let Ok(parts) = upgraded.downcast::<TokioIo<Transport>>()
     {
+        caller.borrow_mut().permit.established();
         let transport = parts.io.into_inner();
         shard
             .join(transport, parts.read_buf.to_vec(), accepted)
@@ -65,6 +68,7 @@ pub(super) async fn serve(shard: Rc<Shard>, transport: Transport) {
 fn answer(
     shard: &Shard,
     mut request: Request<Incoming>,
+    caller: &RefCell<Caller>,
     upgrade: &RefCell<Option<Upgrade>>,
 ) -> Answer {
     let config = &shard.shared.config;
@@ -87,14 +91,23 @@ fn answer(
             }
         };
     }
-    match handshake::check(&request) {
-        Ok(accepted) => {
-            let answer = switching(&accepted);
-            *upgrade.borrow_mut() = Some((hyper::upgrade::on(&mut request), accepted));
+    let checked = handshake::check(&request).and_then(|mut accepted| {
+        let caller = &mut caller.borrow_mut();
+        let guest = shard
+            .shared
+            .door
+            .check(request.headers(), caller, &mut accepted)?;
+        Ok((accepted, guest))
+    });
+    match checked {
+        Ok(checked) => {
+            let answer = switching(&checked.0);
+            *upgrade.borrow_mut() = Some((hyper::upgrade::on(&mut request), checked));
             answer
         }
         Err(refusal) => {
             shard.shared.metrics.handshakes_refused.increment();
+            shard.shared.metrics.refusals.increment(refusal.error);
             tracing::debug!(error = refusal.error, "handshake refused");
             refused(&refusal)
         }
@@ -120,6 +133,10 @@ fn switching(accepted: &Accepted) -> Answer {
 
 fn refused(refusal: &Refusal) -> Answer {
     let mut answer = json(refusal.status, refusal.error, &refusal.message);
+    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+        let wait = HeaderValue::from_static("1");
+        answer.headers_mut().insert(RETRY_AFTER, wait);
+    }
     if refusal.status == StatusCode::UPGRADE_REQUIRED {
         let headers = answer.headers_mut();
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

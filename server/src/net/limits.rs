@@ -5,14 +5,15 @@ use tickwire_shared::LocalTime;
 /// A token bucket over time: so many at once, so many per second in the long run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenBucket {
-    /// In millionths of a token, so that microseconds times rate need no division.
+    /// In fractions of a token, so that microseconds times rate need no division.
     tokens: u64,
     burst: u64,
-    per_second: u64,
+    per_minute: u64,
     filled: LocalTime,
 }
 
-const TOKEN: u64 = 1_000_000;
+/// Microseconds of a minute.
+const TOKEN: u64 = 60_000_000;
 
 impl TokenBucket {
     /// A full bucket.
@@ -21,22 +22,48 @@ impl TokenBucket {
         TokenBucket {
             tokens: burst,
             burst,
-            per_second: per_second.into(),
+            per_minute: u64::from(per_second) * 60,
             filled: now,
         }
     }
 
-    /// Takes one token; `false` if there is none.
-    pub(super) fn take(&mut self, now: LocalTime) -> bool {
+    /// A full bucket for what happens rarely: so many per minute, and as many at once.
+    pub(super) fn per_minute(count: u32, now: LocalTime) -> TokenBucket {
+        let per_minute = count.into();
+        TokenBucket {
+            per_minute,
+            ..TokenBucket::new(count, 0, now)
+        }
+    }
+
+    /// Whether it would be as full as at the start.
+    pub(super) fn is_full(&self, now: LocalTime) -> bool {
+        let mut filled = *self;
+        filled.fill(now);
+        filled.tokens >= filled.burst
+    }
+
+    /// Takes so many tokens; `false` if there are fewer.
+    pub(super) fn take_many(&mut self, count: u32, now: LocalTime) -> bool {
+        self.fill(now);
+        let wanted = u64::from(count) * TOKEN;
+        let has_tokens = self.tokens >= wanted;
+        if has_tokens {
+            self.tokens -= wanted;
+        }
+        has_tokens
+    }
+
+    fn fill(&mut self, now: LocalTime) {
         let elapsed = now.since(self.filled).as_micros() as u64;
-        let earned = elapsed.saturating_mul(self.per_second);
+        let earned = elapsed.saturating_mul(self.per_minute);
         self.tokens = self.tokens.saturating_add(earned).min(self.burst);
         self.filled = self.filled.max(now);
-        let has_token = self.tokens >= TOKEN;
-        if has_token {
-            self.tokens -= TOKEN;
-        }
-        has_token
+    }
+
+    /// Takes one token; `false` if there is none.
+    pub(super) fn take(&mut self, now: LocalTime) -> bool {
+        self.take_many(1, now)
     }
 }
 

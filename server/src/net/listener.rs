@@ -1,5 +1,6 @@
 //! Accepts connections and hands them round the network threads.
 
+use super::door::Caller;
 use super::server::Shared;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -15,6 +16,9 @@ const BACKLOG: i32 = 4_096;
 
 /// Accepted connections that may wait for one network thread.
 pub(super) const HANDOVER_MAX: usize = 1_024;
+
+/// An accepted connection and where it came from.
+pub(super) type Arrival = (StdTcpStream, Caller);
 
 /// How long to rest when the process has no file descriptor left: accepting at once again would
 /// only burn the processor.
@@ -39,7 +43,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<StdTcpListener> {
 pub(super) async fn accept(
     shared: Arc<Shared>,
     listener: StdTcpListener,
-    threads: Vec<mpsc::Sender<StdTcpStream>>,
+    threads: Vec<mpsc::Sender<Arrival>>,
     mut ending: watch::Receiver<Option<tickwire_shared::wire::CloseReason>>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
@@ -49,8 +53,9 @@ pub(super) async fn accept(
             accepted = listener.accept() => accepted,
             _ = ending.changed() => return Ok(()),
         };
-        let stream = match accepted.and_then(|(stream, _)| stream.into_std()) {
-            Ok(stream) => stream,
+        let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer.ip())));
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(EXHAUSTED_NAP).await;
@@ -63,8 +68,21 @@ pub(super) async fn accept(
             metrics.connections_refused.increment();
             continue;
         }
+        let caller = match shared.door.admit(peer) {
+            Ok(permit) => Caller {
+                peer,
+                is_tls: false,
+                permit,
+            },
+            Err(turned) => {
+                // Unheard: an answer would cost more than the attempt.
+                metrics.connections_refused.increment();
+                metrics.refusals.increment(turned.name());
+                continue;
+            }
+        };
         turn = (turn + 1) % threads.len();
-        if threads[turn].try_send(stream).is_err() {
+        if threads[turn].try_send((stream, caller)).is_err() {
             metrics.connections_refused.increment();
         }
     }

@@ -7,7 +7,9 @@
 //! socket did not take at once.
 
 mod connection;
+mod door;
 mod fanout;
+mod gate;
 mod half;
 mod handshake;
 mod http;

@@ -21,6 +21,14 @@ pub(super) struct Applicant<'a> {
     pub(super) room: &'a str,
 }
 
+/// A session that holds a seat of somebody who comes again.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) session: SessionKey,
+    /// Its room, if that is not the one asked for now.
+    pub(super) other_room: Option<String>,
+}
+
 /// See the module. Dropped, it counts as lost.
 #[derive(Debug)]
 pub(super) struct HeldSeat {
@@ -66,6 +74,21 @@ impl TicketOffice {
         };
         let previous = self.lock().redeem(clock::now(), claim)?;
         Ok((RoomRequest::Resume { session, previous }, renewed.text()))
+    }
+
+    /// The seat that this identity holds already, if it is not anonymous; it becomes a seat of the
+    /// new session, with a new ticket.
+    pub(super) fn take_over(&self, applicant: Applicant<'_>) -> Option<(Held, String)> {
+        let mut tickets = self.lock();
+        let (session, seat) = tickets.seat_of(applicant.identity)?;
+        let other_room = (seat.room != applicant.room).then(|| seat.room.clone());
+        tickets.close(session);
+        drop(tickets);
+        let held = Held {
+            session,
+            other_room,
+        };
+        Some((held, self.issue(applicant)))
     }
 
     /// The session got no place. What it resumed stays to be resumed; what it was issued is void.

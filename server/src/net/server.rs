@@ -1,5 +1,6 @@
 //! The whole server as a value: started, asked for its address, shut down.
 
+use super::door::Door;
 use super::seat::TicketOffice;
 use super::{listener, shard};
 use crate::config::{ConfigError, ServerConfig};
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) nowhere: Arc<RoomInfo>,
     pub(super) sessions: AtomicU64,
     pub(super) tickets: Arc<TicketOffice>,
+    pub(super) door: Door,
 }
 
 /// A running server. Dropping it ends it without goodbye; see [`Server::shut_down`].
@@ -65,6 +67,7 @@ impl Server {
     /// Starts all threads; returns when connections are accepted.
     pub fn start(config: ServerConfig) -> Result<Server, StartError> {
         config.validate()?;
+        let door = Door::new(&config.security, &config.limits)?;
         let world = Arc::new(World::new(config.rooms.load_arena()?, config.rooms.rate()));
         let metrics = Arc::new(Metrics::default());
         let address = config.listen;
@@ -87,6 +90,7 @@ impl Server {
             directory,
             metrics,
             sessions: AtomicU64::new(1),
+            door,
             tickets: Arc::new(TicketOffice::new(config.rooms.resume_grace())),
             config,
         });

@@ -1,17 +1,18 @@
 //! One network thread: a single-threaded runtime and everything that lives on it.
 
 use super::connection::Connection;
+use super::door::{Caller, Guest};
 use super::fanout::{self, Group};
 use super::half::Half;
 use super::handshake::Accepted;
 use super::http;
-use super::seat::{Applicant, HeldSeat};
+use super::listener::Arrival;
+use super::seat::{Applicant, Held, HeldSeat};
 use super::server::Shared;
 use super::transport::Transport;
 use crate::clock;
 use crate::link::RoomId;
 use crate::room::{RoomInfo, RoomRequest, SessionKey};
-use crate::security::Identity;
 use crate::session::Session;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ pub(super) struct Shard {
 /// Runs a network thread until `ending` gives a reason and all connections are closed.
 pub(super) fn run(
     shared: Arc<Shared>,
-    mut accepted: mpsc::Receiver<StdTcpStream>,
+    mut accepted: mpsc::Receiver<Arrival>,
     mut ending: watch::Receiver<Option<CloseReason>>,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,7 +69,7 @@ pub(super) fn run(
         loop {
             tokio::select! {
                 stream = accepted.recv() => match stream {
-                    Some(stream) => shard.clone().serve(stream),
+                    Some((stream, caller)) => shard.clone().serve(stream, caller),
                     None => break,
                 },
                 _ = ending.changed() => break,
@@ -81,7 +82,7 @@ pub(super) fn run(
 }
 
 impl Shard {
-    fn serve(self: Rc<Self>, stream: StdTcpStream) {
+    fn serve(self: Rc<Self>, stream: StdTcpStream, caller: Caller) {
         let metrics = &self.shared.metrics;
         metrics.connections.increment();
         tokio::task::spawn_local(async move {
@@ -89,7 +90,7 @@ impl Shard {
             if let Ok(stream) = TcpStream::from_std(stream)
                 && Transport::configure(&stream, &shared.config.net).is_ok()
             {
-                http::serve(self, Transport::Plain(stream)).await;
+                http::serve(self, Transport::Plain(stream), caller).await;
             }
             shared.metrics.connections.decrement();
         });
@@ -100,11 +101,11 @@ impl Shard {
         self: Rc<Self>,
         transport: Transport,
         read_ahead: Vec<u8>,
-        accepted: Accepted,
+        (accepted, mut guest): (Accepted, Guest),
     ) {
         let shared = &self.shared;
         let key = shared.next_session();
-        let (seat, ticket, refusal) = match self.admit(key, &accepted) {
+        let (seat, ticket, refusal) = match self.admit(key, &accepted, &mut guest) {
             Ok((seat, ticket)) => (Some(seat), ticket, None),
             Err(refusal) => (None, String::new(), Some(refusal)),
         };
@@ -114,13 +115,24 @@ impl Shard {
             .map_or_else(|| shared.nowhere.clone(), |room| room.info.clone());
         let connection = Rc::new(Connection::new(
             transport,
-            Session::new(key, info).with_ticket(ticket),
+            Session::new(key, info)
+                .with_ticket(ticket)
+                .with_format(accepted.format()),
             seat,
-            &shared.config.net,
+            &shared.config,
             shared.metrics.clone(),
         ));
+        if let Some(expires) = guest.expires {
+            connection.expire_at(expires);
+        }
         shared.metrics.upgrades.increment();
-        tracing::debug!(session = key.0, room = %accepted.room, "session opened");
+        tracing::debug!(
+            session = key.0,
+            room = %accepted.room,
+            ip = %guest.ip,
+            identity = %guest.identity,
+            "session opened"
+        );
         self.connections
             .borrow_mut()
             .insert(key.0, connection.clone());
@@ -145,15 +157,19 @@ impl Shard {
         &self,
         session: SessionKey,
         accepted: &Accepted,
+        guest: &mut Guest,
     ) -> Result<(HeldSeat, String), (CloseReason, String)> {
         let in_words = |reason: CloseReason| (reason, reason.to_string());
         if let Some(reason) = accepted.refusal {
             return Err(in_words(reason));
         }
+        if let Some(refusal) = guest.refusal.take() {
+            return Err(refusal);
+        }
         let shared = &self.shared;
         let applicant = Applicant {
             session,
-            identity: &Identity::Anonymous,
+            identity: &guest.identity,
             room: &accepted.room,
         };
         let join = || RoomRequest::Join {
@@ -168,8 +184,19 @@ impl Shard {
                 shared.metrics.tickets_refused.increment();
                 (CloseReason::BadTicket, error.to_string())
             })?,
-            None => (join(), shared.tickets.issue(applicant)),
+            None => match shared.tickets.take_over(applicant) {
+                Some((previous, ticket)) => self.take_over(session, previous, ticket, join),
+                None => (join(), shared.tickets.issue(applicant)),
+            },
         };
+        if !shared.directory.has_room(&accepted.room) {
+            let allowed = shared.door.gate.open_room(guest.ip, clock::now());
+            allowed.map_err(|turned| {
+                shared.metrics.refusals.increment(turned.name());
+                shared.tickets.abandon(session, false);
+                (CloseReason::ServerFull, turned.words().to_owned())
+            })?;
+        }
         let is_resume = matches!(request, RoomRequest::Resume { .. });
         let attached = shared.directory.attach(&accepted.room, session, request);
         let attachment = attached.map_err(|reason| {
@@ -178,6 +205,33 @@ impl Shard {
         })?;
         let seat = HeldSeat::new(attachment, shared.tickets.clone(), session);
         Ok((seat, ticket))
+    }
+
+    /// One live session per identity, the newest wins: in the same room it takes the player over,
+    /// from another room the older one is removed.
+    fn take_over(
+        &self,
+        session: SessionKey,
+        previous: Held,
+        ticket: String,
+        join: impl FnOnce() -> RoomRequest,
+    ) -> (RoomRequest, String) {
+        let Held {
+            session: previous,
+            other_room,
+        } = previous;
+        let Some(room) = other_room else {
+            return (RoomRequest::Resume { session, previous }, ticket);
+        };
+        let reason = CloseReason::Replaced;
+        self.shared.directory.send(
+            &room,
+            RoomRequest::Kick {
+                session: previous,
+                reason,
+            },
+        );
+        (join(), ticket)
     }
 
     /// Forgets a group without members. `false` if it has some.

@@ -6,7 +6,7 @@ use super::roster::Roster;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use tickwire_shared::wire::tick_message::InputMargin;
-use tickwire_shared::wire::{Cell, FrameStamp};
+use tickwire_shared::wire::{Cell, FrameStamp, plain};
 use tickwire_shared::{CellId, PlayerId, Tick};
 
 /// One tick of one room.
@@ -25,6 +25,8 @@ pub struct Broadcast {
     /// Every cell as it is after this tick.
     pub(super) cells: Vec<Cell>,
     pub(super) keyframes: Vec<OnceLock<Box<[u8]>>>,
+    /// Every cell in plain numbers, for those who asked for it.
+    pub(super) plain: Vec<OnceLock<Box<[u8]>>>,
     /// One row per id, the absent ones included.
     pub(super) players: Vec<PlayerRow>,
     /// Control blocks for everybody.
@@ -79,6 +81,15 @@ impl Broadcast {
             self.cell(cell)
                 .encode_keyframe(&self.room.world, stamp, &mut out);
             self.room.metrics.keyframes_encoded.increment();
+            out.into_boxed_slice()
+        })
+    }
+
+    /// The state of `cell` in plain numbers; encoded when it is asked for the first time.
+    pub fn plain(&self, cell: CellId) -> &[u8] {
+        self.plain[cell.index()].get_or_init(|| {
+            let mut out = Vec::new();
+            plain::put_cell(&self.room.world, cell, self.cell(cell), &mut out);
             out.into_boxed_slice()
         })
     }

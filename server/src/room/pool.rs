@@ -6,7 +6,7 @@ use super::request::RoomInfo;
 use super::roster::Roster;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tickwire_shared::{CellId, Tick};
 
 /// Broadcasts watched for reuse. It only has to exceed the history that readers keep; what is
@@ -55,7 +55,8 @@ impl Broadcast {
             frames: Vec::new(),
             frame_ends: Vec::with_capacity(cells),
             cells: Vec::with_capacity(cells),
-            keyframes: (0..cells).map(|_| std::sync::OnceLock::new()).collect(),
+            keyframes: (0..cells).map(|_| OnceLock::new()).collect(),
+            plain: (0..cells).map(|_| OnceLock::new()).collect(),
             players: Vec::new(),
             control: Vec::new(),
             notices: Vec::new(),
@@ -71,8 +72,8 @@ impl Broadcast {
         self.players.clear();
         self.control.clear();
         self.notices.clear();
-        for keyframe in &mut self.keyframes {
-            keyframe.take();
+        for encoded in self.keyframes.iter_mut().chain(&mut self.plain) {
+            encoded.take();
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What one session is due of the ticks since the last one it was sent: one packet.
 
-use super::session::{Playing, Session, Stage};
+use super::session::{Format, Playing, Session, Stage};
 use crate::room::{Admitted, Broadcast, Notice};
 use std::sync::Arc;
 use tickwire_shared::CellId;
-use tickwire_shared::wire::{CellPart, CloseReason, ServerMessage, TickHead, Welcome, packet};
+use tickwire_shared::wire::{
+    CellPart, CloseReason, ServerMessage, TickHead, Welcome, packet, plain,
+};
 
 /// Whether there is something to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,11 @@ impl Session {
         if let Stage::Playing(mut playing) = self.stage {
             ended = self.find_end(&recent[at..]);
             put_control(&mut playing, recent, out);
-            if !self.paused && ended.is_none() {
+            if self.paused || ended.is_some() {
+                // No tick is due.
+            } else if self.format == Format::Plain {
+                put_plain_tick(&mut playing, recent, out);
+            } else {
                 self.put_ticks(&mut playing, recent, out);
             }
             self.stage = Stage::Playing(playing);
@@ -235,6 +241,30 @@ fn put_control(playing: &mut Playing, recent: &[Arc<Broadcast>], out: &mut Vec<u
         }
     }
     playing.control_sent = newest.tick();
+}
+
+/// The newest tick in plain numbers. Each stands for itself, so that nothing has to be caught up.
+fn put_plain_tick(playing: &mut Playing, recent: &[Arc<Broadcast>], out: &mut Vec<u8>) {
+    let Some(newest) = recent.last() else {
+        return;
+    };
+    if playing.cells_sent.is_some_and(|sent| sent >= newest.tick()) {
+        return;
+    }
+    let centre = centre(playing, newest);
+    if playing.player.is_none() {
+        playing.watching = Some(centre);
+    }
+    let row = playing.player.map(|id| newest.player(id));
+    let block = newest.room().world.grid.block(centre);
+    let cells: Vec<&[u8]> = block.iter().map(|cell| newest.plain(cell)).collect();
+    let head = (
+        newest.tick(),
+        row.map_or(0, |row| row.margin),
+        row.map_or(0, |row| row.score),
+    );
+    plain::put_tick(head, cells.into_iter(), out);
+    playing.cells_sent = Some(newest.tick());
 }
 
 /// Where the session looks at this tick.

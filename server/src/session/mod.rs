@@ -13,4 +13,4 @@ mod subscription;
 mod tests;
 
 pub use compose::Composed;
-pub use session::{Received, Session, close_reason};
+pub use session::{Format, Received, Session, close_reason};

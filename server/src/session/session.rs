@@ -17,11 +17,22 @@ pub struct Session {
     pub(super) key: SessionKey,
     pub(super) room: Arc<RoomInfo>,
     pub(super) stage: Stage,
+    pub(super) format: Format,
     pub(super) paused: bool,
     pub(super) subscription: Subscription,
     pub(super) composer: TickComposer,
     /// What the client is given to come back with; empty for none.
     pub(super) ticket: String,
+}
+
+/// How a session's ticks are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Cell frames: `tickwire.v1`.
+    #[default]
+    Cells,
+    /// Plain numbers: `tickwire.plain.v1`.
+    Plain,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +75,7 @@ impl Session {
             key,
             room,
             stage: Stage::Joining,
+            format: Format::Cells,
             paused: false,
             subscription: Subscription::default(),
             composer: TickComposer::default(),
@@ -75,6 +87,12 @@ impl Session {
     #[must_use]
     pub fn with_ticket(self, ticket: String) -> Session {
         Session { ticket, ..self }
+    }
+
+    /// How its ticks are to be written.
+    #[must_use]
+    pub fn with_format(self, format: Format) -> Session {
+        Session { format, ..self }
     }
 
     /// Its number.

@@ -5,9 +5,10 @@ use crate::room::{Broadcast, Room, RoomConfig, RoomRequest, SessionKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_shared::game::{Angle, Arena, Input, Throttle, World};
+use tickwire_shared::wire::plain::{self, PlainTick};
 use tickwire_shared::wire::{
     Block, Cell, CellPart, ClientMessage, CloseReason, FrameStamp, PacketReader, ServerMessage,
-    TickReader,
+    TickReader, codec,
 };
 use tickwire_shared::{CellId, LocalTime, PlayerId, Tick, TickRate};
 
@@ -261,4 +262,43 @@ fn a_message_that_breaks_a_rule_names_the_reason_to_close() {
     };
     assert_eq!(reason(&mut rig, &[77]), CloseReason::ProtocolViolation);
     assert_eq!(reason(&mut rig, &[0; 2_000]), CloseReason::MessageTooLarge);
+}
+
+#[test]
+fn a_plain_session_gets_the_newest_tick_in_numbers() {
+    let mut rig = Rig::new("garden", 4, false);
+    rig.session = Session::new(KEY, rig.room.info().clone()).with_format(Format::Plain);
+    for _ in 0..3 {
+        let tick = rig.room.next_tick();
+        let now = LocalTime(0) + TickRate::DEFAULT.offset(tick);
+        rig.recent.push(rig.room.tick(now));
+    }
+    let mut packet = Vec::new();
+    assert_eq!(
+        rig.session.compose(&rig.recent, &mut packet),
+        Composed::Packet
+    );
+    let newest = rig.recent.last().unwrap();
+    let mut control = PacketReader::new(&packet).unwrap();
+    let welcome = control.next_block(None).unwrap();
+    assert!(matches!(
+        welcome,
+        Some(Block::Control(ServerMessage::Welcome(_)))
+    ));
+    // The tick is the last block: its bytes are found from what it must hold.
+    let mut expected = Vec::new();
+    let grid = rig.room.info().world.grid;
+    let centre = newest.player(PlayerId(20)).cell;
+    let block = grid.block(centre);
+    let cells: Vec<_> = block.iter().map(|cell| newest.plain(cell)).collect();
+    plain::put_tick((Tick(2), 0, 0), cells.into_iter(), &mut expected);
+    assert!(packet.ends_with(&expected));
+    let tick: PlainTick = codec::decode(&expected[1..], expected.len()).unwrap();
+    let seen: usize = tick.cells.iter().map(|cell| cell.avatars.len()).sum();
+    assert_eq!(seen, 21);
+    packet.clear();
+    assert_eq!(
+        rig.session.compose(&rig.recent, &mut packet),
+        Composed::Nothing
+    );
 }

@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(drain(&mut pacer, at(0)), (1, 0));
         assert_eq!(drain(&mut pacer, at(25)), (2, 0));
         assert_eq!(drain(&mut pacer, at(50)), (3, 0));
-        assert_eq!(drain(&mut pacer, at(1_059)), (3, 98));
+        assert_eq!(drain(&mut pacer, at(1_059)), (3, 97));
         assert_eq!(pacer.step(at(1_059)), Step::Wait(at(1_060)));
     }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod message;
 pub mod model;
 pub mod packet;
+pub mod plain;
 pub mod range_coder;
 pub mod tick_message;
 
@@ -18,7 +19,8 @@ pub use close::CloseReason;
 pub use error::DecodeError;
 pub use message::{ClientMessage, RosterEntry, ServerMessage, Welcome};
 pub use packet::{Block, PacketReader};
-pub use tick_message::{CellPart, TickComposer, TickHead, TickReader, TickView};
+pub use plain::PLAIN_SUBPROTOCOL;
+pub use tick_message::{CellPart, InputMargin, TickComposer, TickHead, TickReader, TickView};
 
 /// The WebSocket sub-protocol that this crate speaks.
 pub const SUBPROTOCOL: &str = "tickwire.v1";
