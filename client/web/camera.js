@@ -1,5 +1,9 @@
 // Where the picture looks: follows smoothly, looks a little ahead, zooms.
 
+import { UNIT } from './limits.js';
+
+/** The part of the picture that may lie outside, so that no panel covers an avatar in a corner. */
+const OUTSIDE_PART = 0.24;
 /** A narrow screen shows at least this many units across. */
 const WIDTH_UNITS_MIN = 17;
 
@@ -14,7 +18,6 @@ export class Camera {
     this.height = 1;
     this.scale = 1;
     this.placed = false;
-    this.shake = 0;
   }
 
   resize(width, height) {
@@ -41,8 +44,8 @@ export class Camera {
     let toX = x + vx * ahead;
     let toY = y + vy * ahead;
     if (arena !== null) {
-      toX = within(toX, this.width / this.scale, arena.width / 4096, this.look.margin_units);
-      toY = within(toY, this.height / this.scale, arena.height / 4096, this.look.margin_units);
+      toX = within(toX, this.width / this.scale, arena.width / UNIT, this.look.margin_units);
+      toY = within(toY, this.height / this.scale, arena.height / UNIT, this.look.margin_units);
     }
     const part = this.placed ? 1 - Math.exp(-rate * seconds) : 1;
     this.x += (toX - this.x) * part;
@@ -69,7 +72,8 @@ export class Camera {
 
 /** Keeps the picture inside the arena and a margin; an arena smaller than that is centred. */
 function within(centre, shown, length, margin) {
-  const low = shown / 2 - margin;
-  const high = length + margin - shown / 2;
+  const outside = Math.max(margin, shown * OUTSIDE_PART);
+  const low = shown / 2 - outside;
+  const high = length + outside - shown / 2;
   return low > high ? length / 2 : Math.min(high, Math.max(low, centre));
 }

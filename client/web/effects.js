@@ -63,7 +63,7 @@ export class Effects {
     for (let index = this.bursts.length - 1; index >= 0; index--) {
       const burst = this.bursts[index];
       const isBump = burst.kind === 'bump';
-      const age = (now - burst.at) / 1000 / (isBump ? this.look.bump_seconds : this.look.pickup_seconds);
+      const age = Math.max(0, now - burst.at) / 1000 / (isBump ? this.look.bump_seconds : this.look.pickup_seconds);
       if (age >= 1) {
         this.bursts.splice(index, 1);
         continue;

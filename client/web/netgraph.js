@@ -2,6 +2,8 @@
 // and for finding out why something feels wrong.
 
 const SAMPLES = 120;
+/** The plots reach at least this high. */
+const PLOT_MS_MIN = 60;
 
 export class NetGraph {
   constructor(element, palette) {
@@ -37,8 +39,12 @@ export class NetGraph {
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.fillStyle = this.ui.panel_line;
     context.fillRect(0, canvas.height / 2, canvas.width, 1);
-    this.line(this.margins, this.ui.good, 100);
-    this.line(this.delays, this.ui.accent, 250);
+    let full = PLOT_MS_MIN;
+    for (let at = 0; at < SAMPLES; at++) full = Math.max(full, this.margins[at], this.delays[at]);
+    this.line(this.margins, this.ui.good, full * 1.1);
+    this.line(this.delays, this.ui.accent, full * 1.1);
+    context.fillStyle = this.ui.muted;
+    context.fillText(`${Math.round(full * 1.1)} ms`, 2, 9);
   }
 
   line(samples, colour, full) {
@@ -68,7 +74,7 @@ export class NetGraph {
       this.row('Playout delay', `${whole(play.interpolation.playout.delayMs)} ms`);
       this.row('Decode', `${rates.decodePercent.toFixed(2)} % of a core`);
     }
-    this.row('Corrections', `${corrections.late_input} late, ${corrections.server_event} server, ${corrections.resync} resync`);
+    this.row('Late / pushed / resync', `${corrections.late_input} / ${corrections.server_event} / ${corrections.resync}`);
     this.row('Keyframes', String(stats.keyframes));
     this.row('Desyncs', String(stats.desyncs));
   }

@@ -49,7 +49,7 @@ export class Renderer {
     const { context, camera } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.globalAlpha = 1;
-    if (this.floor === null) return;
+    if (this.floor === null || !camera.placed) return;
     this.sprites.useScale(camera.scale);
     this.floor.draw(context, camera);
     this.leaveTrails(view, now);
