@@ -1,6 +1,6 @@
 // Reads what the tests share with the Rust tests: arenas and golden vectors under assets/.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { specFromJson } from '../arena.js';
 import { moveRulesAt } from '../movement.js';
@@ -8,8 +8,12 @@ import { World } from '../world.js';
 
 const ASSETS = fileURLToPath(new URL('../../../assets/', import.meta.url));
 
+export function readText(path) {
+  return readFileSync(ASSETS + path, 'utf8');
+}
+
 export function readJson(path) {
-  return JSON.parse(readFileSync(ASSETS + path, 'utf8'));
+  return JSON.parse(readText(path));
 }
 
 export function arenaSpec(name) {
@@ -18,10 +22,6 @@ export function arenaSpec(name) {
 
 export function worldOf(name, hz = 30) {
   return new World(arenaSpec(name), hz, moveRulesAt(hz));
-}
-
-export function vectorFiles() {
-  return existsSync(`${ASSETS}vectors`) ? readdirSync(`${ASSETS}vectors`).filter((file) => file.endsWith('.json')) : [];
 }
 
 export function fromHex(hex) {
