@@ -8,15 +8,22 @@
 //! * [`profile`]: named lines with the sources of their figures.
 //! * [`feel`]: what players judge, measured; `tickwire-lab feel`.
 //! * [`stream`]: random cell frames for decoders in other languages; `tickwire-lab stream`.
+//! * [`play`]: simulated play without a network, for [`train`] (the table of odds) and [`measure`]
+//!   (what a visible avatar costs); [`vectors`]: golden bytes. Subcommands in [`codec_cli`].
 
 pub mod campaign;
 pub mod check;
+pub mod codec_cli;
 pub mod fault;
 pub mod feel;
 pub mod line;
+pub mod measure;
 pub mod peer;
+pub mod play;
 pub mod player;
 pub mod profile;
 pub mod scenario;
 pub mod simulation;
 pub mod stream;
+pub mod train;
+pub mod vectors;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::fmt;
 use tickwire_shared::game::{Body, Input, World};
 use tickwire_shared::wire::{Cell, CellChange, DecodeError, FrameStamp};
-use tickwire_shared::{CellId, PlayerId};
+use tickwire_shared::{CellId, PlayerId, TickRate};
 
 /// Seconds before counting starts: everybody appears at once and at rest.
 const WARM_UP_SECONDS: u32 = 3;
@@ -52,6 +52,11 @@ struct Sums {
     mismatches: u64,
 }
 
+/// Ticks that run for a measurement of `seconds`, warm-up included.
+pub fn ticks(seconds: u32) -> u32 {
+    (seconds + WARM_UP_SECONDS) * u32::from(TickRate::DEFAULT.hz())
+}
+
 /// Runs `scenario` for `seconds` and follows every cell with two replicas: one that saw every frame
 /// and one that starts anew from a keyframe every second.
 pub fn run(scenario: Scenario, seconds: u32, mut progress: impl FnMut(u32)) -> Report {
@@ -64,7 +69,7 @@ pub fn run(scenario: Scenario, seconds: u32, mut progress: impl FnMut(u32)) -> R
     let mut sums = Sums::default();
     let hz = u32::from(play.world.tick_rate.hz());
     let ticks = seconds * hz;
-    for tick in 0..ticks + WARM_UP_SECONDS * hz {
+    for tick in 0..self::ticks(seconds) {
         if tick > 0 {
             play.step();
         }

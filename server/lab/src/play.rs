@@ -344,7 +344,7 @@ impl Brain {
         }
         let eighth = Angle(wanted.0.wrapping_add(16) & 0xe0);
         let is_same = old.throttle() != Throttle::REST && eighth == old.heading();
-        let other = eighth.turned(32 * (1 + pick(rng, 7) as i8 & 3));
+        let other = Angle(eighth.0.wrapping_add(32 * (1 + pick(rng, 7) as u8)));
         (if is_same { other } else { eighth }, Throttle::FULL)
     }
 

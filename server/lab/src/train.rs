@@ -51,7 +51,7 @@ pub fn table(tally: &Tally) -> String {
     render(&table, &made_from)
 }
 
-pub(crate) fn attend(scenario: Scenario, seconds: u32, tally: &mut Tally) {
+fn attend(scenario: Scenario, seconds: u32, tally: &mut Tally) {
     let mut play = Play::new(scenario);
     let hz = u32::from(play.world.tick_rate.hz());
     for tick in 0..seconds * hz {
