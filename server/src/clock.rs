@@ -25,3 +25,15 @@ fn origin() -> &'static Instant {
 fn instant() -> Instant {
     Instant::now()
 }
+
+/// The wall clock, for the expiry of tokens: they are made elsewhere and count in Unix time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens expire by the wall clock, and this is the shell"
+)]
+pub fn unix_seconds() -> crate::security::auth::UnixSeconds {
+    let since_1970 = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    crate::security::auth::UnixSeconds(since_1970.as_secs())
+}

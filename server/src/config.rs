@@ -1,6 +1,12 @@
 //! What can be set, with units, defaults and reasons. The text of `--help` is here.
 
+mod front;
+pub mod layers;
+
+pub use front::{AdminListen, AuthMode, LimitSettings, OperationsSettings, SecuritySettings};
+
 use crate::room::RESUME_GRACE;
+use crate::security::keys::KeyError;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +37,23 @@ pub struct ServerConfig {
     /// How connections are served.
     #[command(flatten)]
     pub net: NetSettings,
+
+    /// Who gets in.
+    #[command(flatten)]
+    pub security: SecuritySettings,
+
+    /// How much at once.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+
+    /// How the server is watched and how it leaves.
+    #[command(flatten)]
+    pub operations: OperationsSettings,
+
+    /// Read settings from this file [default: tickwire.toml if there is one]. Flags and
+    /// environment variables (`TICKWIRE_TICK_RATE` for --tick-rate) go before it
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
 
     /// Format of the log on standard error; its level comes from `RUST_LOG` (default: info)
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
@@ -161,6 +184,15 @@ pub enum ConfigError {
         /// The interval.
         interval: u64,
     },
+    /// Keys cannot be read, or there are none.
+    #[error("--auth-keys: {0}")]
+    Keys(#[from] KeyError),
+    /// Tokens are asked for and cannot be verified.
+    #[error("--auth jwt needs --auth-keys")]
+    NoKeys,
+    /// Half of what TLS needs.
+    #[error("--tls-cert and --tls-key belong together; only one is given")]
+    HalfTls,
     /// The base path is not one.
     #[error("--base-path {0}: must start with `/`")]
     BasePath(String),
@@ -175,6 +207,13 @@ impl ServerConfig {
                 timeout: net.heartbeat_timeout,
                 interval: net.heartbeat_interval,
             });
+        }
+        let security = &self.security;
+        if security.tls_cert.is_some() != security.tls_key.is_some() {
+            return Err(ConfigError::HalfTls);
+        }
+        if security.auth == AuthMode::Jwt && security.auth_keys.is_empty() {
+            return Err(ConfigError::NoKeys);
         }
         if !self.base_path.starts_with('/') {
             return Err(ConfigError::BasePath(self.base_path.clone()));

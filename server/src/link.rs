@@ -247,6 +247,17 @@ impl Directory {
         }
     }
 
+    /// Whether a room of this name is open.
+    pub fn has_room(&self, name: &str) -> bool {
+        lock(&self.rooms).contains_key(name)
+    }
+
+    /// Passes a request to a room, if there is one of this name and its worker takes it.
+    pub fn send(&self, name: &str, request: RoomRequest) -> bool {
+        let room = lock(&self.rooms).get(name).cloned();
+        room.is_some_and(|room| room.send(request))
+    }
+
     /// Forgets a room that nobody is attached to. `false` if somebody is.
     pub fn close_if_unused(&self, room: &RoomLink) -> bool {
         let mut rooms = lock(&self.rooms);

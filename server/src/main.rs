@@ -1,43 +1,43 @@
 //! `tickwire`: the server's command line.
 
+mod cli;
+
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use cli::Command;
+use std::ffi::OsString;
 use std::io::IsTerminal;
-use tickwire_server::config::{LogFormat, ServerConfig};
+use tickwire_server::config::{LogFormat, ServerConfig, layers};
 use tickwire_server::net::Server;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Tickwire: an authoritative game server over WebSocket.
-///
-/// Without a command it serves: the web client and the game on one address.
-#[derive(Debug, Parser)]
-#[command(name = "tickwire", version, args_conflicts_with_subcommands = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-
-    #[command(flatten)]
-    serve: ServerConfig,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve the game (the default)
-    Serve(Box<ServerConfig>),
-}
-
 fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let cli = cli::parse(&args).map_err(|error| match error.downcast::<clap::Error>() {
+        // Help and versions are errors to the parser, which knows how to print them.
+        Ok(error) => error.exit(),
+        Err(error) => error,
+    })?;
     let config = match cli.command {
         Some(Command::Serve(config)) => *config,
         None => cli.serve,
+        Some(Command::CheckConfig { file }) => return cli::check_config(&file),
+        Some(Command::DefaultConfig { markdown: true }) => {
+            print!("{}", layers::reference_table());
+            return Ok(());
+        }
+        Some(Command::DefaultConfig { .. }) => {
+            print!("{}", layers::default_file());
+            return Ok(());
+        }
+        Some(Command::Token(args)) => return cli::token(args),
+        Some(Command::DevCert(args)) => return cli::dev_cert(&args),
     };
     start_log(config.log);
-    serve(config)
+    serve(config, &args)
 }
 
-fn serve(config: ServerConfig) -> anyhow::Result<()> {
+fn serve(config: ServerConfig, args: &[OsString]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -47,6 +47,7 @@ fn serve(config: ServerConfig) -> anyhow::Result<()> {
         anyhow::Ok((
             signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
             signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
         ))
     })?;
     let base = config.base_path.trim_end_matches('/').to_owned();
@@ -58,14 +59,35 @@ fn serve(config: ServerConfig) -> anyhow::Result<()> {
         address = server.address(),
     );
     let name = runtime.block_on(async {
-        tokio::select! {
-            _ = ends.0.recv() => "SIGINT",
-            _ = ends.1.recv() => "SIGTERM",
+        loop {
+            tokio::select! {
+                _ = ends.0.recv() => return "SIGINT",
+                _ = ends.1.recv() => return "SIGTERM",
+                _ = ends.2.recv() => reload(&server, args),
+            }
         }
     });
     tracing::info!(signal = name, "shutting down");
     server.shut_down();
     Ok(())
+}
+
+/// Reads the settings again and takes up what can change. If something is wrong all stays as it is.
+fn reload(server: &Server, args: &[OsString]) {
+    let reloaded = cli::parse(args).and_then(|cli| {
+        let config = match cli.command {
+            Some(Command::Serve(config)) => *config,
+            _ => cli.serve,
+        };
+        Ok(server.reload(&config)?)
+    });
+    match reloaded {
+        Ok(()) => tracing::info!(
+            "reloaded certificates, keys, origins, proxies and limits; other settings wait for a \
+             restart"
+        ),
+        Err(error) => tracing::error!(%error, "not reloaded; everything stays as it was"),
+    }
 }
 
 fn start_log(format: LogFormat) {

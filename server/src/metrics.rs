@@ -1,7 +1,10 @@
 //! Counters of the whole process: plain atomics, raised where things happen, read by whoever
 //! reports them. All are totals since the start unless their text says "at present".
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A number that only grows, or that counts what is present.
 #[derive(Debug, Default)]
@@ -34,12 +37,80 @@ impl Counter {
     }
 }
 
+/// Counters by a word, which comes from this program and not from the network.
+#[derive(Debug, Default)]
+pub struct Labelled(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Labelled {
+    /// One more of this kind.
+    pub fn increment(&self, label: &'static str) {
+        *self.lock().entry(label).or_default() += 1;
+    }
+
+    /// How many of this kind.
+    pub fn get(&self, label: &str) -> u64 {
+        self.lock().get(label).copied().unwrap_or_default()
+    }
+
+    /// All kinds seen so far, by name.
+    pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
+        self.lock()
+            .iter()
+            .map(|(label, count)| (*label, *count))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Upper bounds of a histogram's buckets in microseconds: from a tenth of a cheap tick to a second.
+pub const HISTOGRAM_BOUNDS_MICROS: [u64; 11] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000,
+];
+
+/// A distribution of durations.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; HISTOGRAM_BOUNDS_MICROS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+impl Histogram {
+    /// One more duration.
+    pub fn record(&self, duration: Duration) {
+        let micros = duration.as_micros() as u64;
+        let bucket = HISTOGRAM_BOUNDS_MICROS.partition_point(|bound| *bound < micros);
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.sum_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Counts per bucket, the one without an upper bound last, and the sum of all durations.
+    pub fn snapshot(&self) -> (Vec<u64>, Duration) {
+        let counts = self
+            .buckets
+            .iter()
+            .map(|bucket| bucket.load(Ordering::Relaxed));
+        let sum = Duration::from_micros(self.sum_micros.load(Ordering::Relaxed));
+        (counts.collect(), sum)
+    }
+}
+
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $name:ident,)+) => {
         /// Every counter of the server.
         #[derive(Debug, Default)]
         pub struct Metrics {
             $($(#[doc = $help])+ pub $name: Counter,)+
+            /// Connections and handshakes turned away, by the rule.
+            pub refusals: Labelled,
+            /// Sessions that the server ended, by the close reason.
+            pub closes: Labelled,
+            /// How long ticks take, in seconds.
+            pub tick_seconds: Histogram,
+            /// How late ticks start, in seconds.
+            pub tick_lateness_seconds: Histogram,
         }
 
         impl Metrics {

@@ -71,7 +71,7 @@ pub(super) async fn accept(
         let caller = match shared.door.admit(peer) {
             Ok(permit) => Caller {
                 peer,
-                is_tls: false,
+                is_tls: shared.tls.is_some(),
                 permit,
             },
             Err(turned) => {

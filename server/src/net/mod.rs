@@ -20,6 +20,8 @@ mod pages;
 mod seat;
 mod server;
 mod shard;
+mod tls;
 mod transport;
 
 pub use server::{Server, StartError};
+pub use tls::{DevCertificate, TlsError, dev_certificate};

@@ -30,6 +30,8 @@ pub(super) struct Outbox {
     taken: usize,
     /// When the socket last took something, or had everything.
     progress: LocalTime,
+    /// Whether the transport holds bytes that the socket has not taken, as TLS may.
+    is_unflushed: bool,
     /// After a close frame nothing follows.
     is_closed: bool,
 }
@@ -40,13 +42,14 @@ impl Outbox {
             kept: Vec::new(),
             taken: 0,
             progress: now,
+            is_unflushed: false,
             is_closed: false,
         }
     }
 
     /// Whether something waits for the socket.
     pub(super) fn is_blocked(&self) -> bool {
-        !self.kept.is_empty()
+        !self.kept.is_empty() || self.is_unflushed
     }
 
     /// Since when the socket has taken nothing although something waits.
@@ -82,6 +85,9 @@ impl Outbox {
             }
         }
         self.kept.extend_from_slice(rest);
+        if self.kept.is_empty() && !self.is_unflushed {
+            self.is_unflushed = Pin::new(io).poll_flush(cx)?.is_pending();
+        }
         Ok(())
     }
 
@@ -128,7 +134,9 @@ impl Outbox {
         // The memory is given back: an idle session keeps none.
         self.kept = Vec::new();
         self.taken = 0;
-        Pin::new(io).poll_flush(cx)
+        let flushed = Pin::new(io).poll_flush(cx);
+        self.is_unflushed = flushed.is_pending();
+        flushed
     }
 }
 

@@ -45,7 +45,8 @@ impl TicketOffice {
     /// A ticket for somebody who joins anew; empty if lost players are not kept.
     pub(super) fn issue(&self, applicant: Applicant<'_>) -> String {
         let mut tickets = self.lock();
-        if tickets.grace().is_zero() {
+        let is_kept = !tickets.grace().is_zero();
+        if !is_kept && *applicant.identity == Identity::Anonymous {
             return String::new();
         }
         let ticket = Ticket::new(rand::random());
@@ -54,7 +55,11 @@ impl TicketOffice {
             identity: applicant.identity.clone(),
         };
         tickets.open(applicant.session, seat, &ticket);
-        ticket.text()
+        if is_kept {
+            ticket.text()
+        } else {
+            String::new()
+        }
     }
 
     /// Checks the ticket shown. On success: the request for the room, and the next ticket.

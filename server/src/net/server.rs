@@ -2,8 +2,9 @@
 
 use super::door::Door;
 use super::seat::TicketOffice;
+use super::tls::{Tls, TlsError};
 use super::{listener, shard};
-use crate::config::{ConfigError, ServerConfig};
+use crate::config::{AuthMode, ConfigError, SecuritySettings, ServerConfig};
 use crate::link::{Directory, RoomId, WorkerCommand, WorkerLink};
 use crate::metrics::Metrics;
 use crate::room::{Room, RoomConfig, RoomInfo};
@@ -11,6 +12,7 @@ use crate::worker::{self, WorkerSettings};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -29,6 +31,7 @@ pub(super) struct Shared {
     pub(super) sessions: AtomicU64,
     pub(super) tickets: Arc<TicketOffice>,
     pub(super) door: Door,
+    pub(super) tls: Option<Tls>,
 }
 
 /// A running server. Dropping it ends it without goodbye; see [`Server::shut_down`].
@@ -47,6 +50,9 @@ pub enum StartError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The certificate cannot be used.
+    #[error("--tls-cert, --tls-key: {0}")]
+    Tls(#[from] TlsError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -68,6 +74,8 @@ impl Server {
     pub fn start(config: ServerConfig) -> Result<Server, StartError> {
         config.validate()?;
         let door = Door::new(&config.security, &config.limits)?;
+        let tls = load_tls(&config.security)?;
+        warn_if_open(&config);
         let world = Arc::new(World::new(config.rooms.load_arena()?, config.rooms.rate()));
         let metrics = Arc::new(Metrics::default());
         let address = config.listen;
@@ -91,6 +99,7 @@ impl Server {
             metrics,
             sessions: AtomicU64::new(1),
             door,
+            tls,
             tickets: Arc::new(TicketOffice::new(config.rooms.resume_grace())),
             config,
         });
@@ -123,6 +132,18 @@ impl Server {
         &self.shared.directory
     }
 
+    /// Takes up what can change while it runs: origins, proxies, keys, limits per address. Nothing
+    /// changes if something is wrong.
+    pub fn reload(&self, config: &ServerConfig) -> Result<(), StartError> {
+        config.validate()?;
+        let shared = &self.shared;
+        let security = &config.security;
+        if let (Some(tls), Some((certificate, key))) = (&shared.tls, tls_files(security)) {
+            tls.reload(certificate, key)?;
+        }
+        Ok(shared.door.reload(security, &config.limits)?)
+    }
+
     /// Says goodbye to everyone, closes, and waits for all threads.
     pub fn shut_down(mut self) {
         self.stop();
@@ -147,6 +168,36 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+fn tls_files(security: &SecuritySettings) -> Option<(&Path, &Path)> {
+    security
+        .tls_cert
+        .as_deref()
+        .zip(security.tls_key.as_deref())
+}
+
+fn load_tls(security: &SecuritySettings) -> Result<Option<Tls>, TlsError> {
+    let files = tls_files(security);
+    files
+        .map(|(certificate, key)| Tls::load(certificate, key))
+        .transpose()
+}
+
+/// Says what a listener that the world can reach lacks.
+fn warn_if_open(config: &ServerConfig) {
+    let security = &config.security;
+    let is_local = config.listen.ip().is_loopback();
+    if !is_local && security.tls_cert.is_none() && security.trusted_proxies.is_empty() {
+        tracing::warn!(
+            listen = %config.listen,
+            "others on the network can read and change what players send: give --tls-cert and \
+             --tls-key, or name the proxy that speaks TLS with --trusted-proxies"
+        );
+    }
+    if !is_local && security.auth == AuthMode::None {
+        tracing::info!("anybody may play under any name; --auth jwt asks for tokens");
     }
 }
 

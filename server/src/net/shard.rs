@@ -90,7 +90,10 @@ impl Shard {
             if let Ok(stream) = TcpStream::from_std(stream)
                 && Transport::configure(&stream, &shared.config.net).is_ok()
             {
-                http::serve(self, Transport::Plain(stream), caller).await;
+                match secure(&shared, stream).await {
+                    Some(transport) => http::serve(self, transport, caller).await,
+                    None => shared.metrics.refusals.increment("tls_handshake"),
+                }
             }
             shared.metrics.connections.decrement();
         });
@@ -286,6 +289,23 @@ impl Shard {
             }
         };
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, closed).await;
+    }
+}
+
+/// Goes through the TLS handshake, if this server speaks TLS; `None` if that fails or takes too
+/// long.
+async fn secure(shared: &Shared, stream: TcpStream) -> Option<Transport> {
+    let Some(tls) = &shared.tls else {
+        return Some(Transport::Plain(stream));
+    };
+    let deadline = Duration::from_secs(shared.config.net.handshake_timeout);
+    let accepted = tokio::time::timeout(deadline, tls.acceptor().accept(stream)).await;
+    match accepted.ok()? {
+        Ok(stream) => Some(Transport::Tls(Box::new(stream))),
+        Err(error) => {
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
     }
 }
 
