@@ -8,10 +8,12 @@
 //! delivery = margin - phase         phase = clock - nominal rate * local time, at sampling
 //! ```
 //!
-//! depends on the line and on the caller's frames alone, not on what the clock did meanwhile. That
-//! makes the controller free of the delay of its own feedback: it never integrates an error that
-//! is already on its way to being corrected. It keeps the deliveries of half a minute, takes the
-//! quantile that may be late, and steers the phase to where that quantile has the least margin:
+//! depends on the line alone, not on what the clock did meanwhile. That makes the controller free
+//! of the delay of its own feedback: it never integrates an error that is already on its way to
+//! being corrected. It keeps the deliveries of half a minute, takes the quantile that may be late,
+//! and steers the phase to where that quantile has the least margin. How late after its tick an
+//! input is sampled (a caller with frames samples up to one frame late) is known exactly and for
+//! every tick; the worst of it is added to the lead instead of being guessed from deliveries.
 //!
 //! ```text
 //! state      on                                        to         the phase
@@ -115,6 +117,32 @@ pub(crate) struct Clock {
     last_margin: Option<InputMargin>,
     wanted_phase: Option<f64>,
     resets: u64,
+    lateness: Lateness,
+}
+
+/// How late, in ticks, inputs were sampled at worst: in the present span and in the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lateness {
+    present: f64,
+    before: f64,
+    since: LocalTime,
+}
+
+impl Lateness {
+    /// Long, because frames and ticks of nearly the same rate drift past one another slowly.
+    const SPAN: Duration = Duration::from_secs(30);
+
+    fn note(&mut self, now: LocalTime, ticks: f64) {
+        if now.since(self.since) > Lateness::SPAN {
+            self.before = std::mem::take(&mut self.present);
+            self.since = now;
+        }
+        self.present = self.present.max(ticks);
+    }
+
+    fn worst(&self) -> f64 {
+        self.present.max(self.before)
+    }
 }
 
 /// An input on its way.
@@ -147,6 +175,10 @@ impl Clock {
             last_margin: None,
             wanted_phase: None,
             resets: 0,
+            lateness: Lateness {
+                since: now,
+                ..Lateness::default()
+            },
         }
     }
 
@@ -212,12 +244,19 @@ impl Clock {
         broken && self.config.resets
     }
 
+    /// The input for `label` is sampled at `now`.
+    pub(crate) fn sampled(&mut self, now: LocalTime, label: Tick) {
+        let late = self.ticks(now) - f64::from(label.0);
+        self.lateness.note(now, late.clamp(0.0, 1.0));
+    }
+
     /// An input labelled `label` leaves.
     pub(crate) fn sent(&mut self, label: Tick) {
         if self.sent.len() == SENT_MAX {
             self.sent.pop_front();
         }
-        let phase = self.phase();
+        let late = (self.value - f64::from(label.0)).clamp(0.0, 1.0);
+        let phase = self.phase() - late;
         self.sent.push_back(Sent {
             label,
             phase,
@@ -292,7 +331,7 @@ impl Clock {
             low = recent_low;
         }
         let wanted = self.config.margin_min.as_secs_f64() * self.hz - low;
-        self.wanted_phase = Some(wanted);
+        self.wanted_phase = Some(wanted + self.lateness.worst());
         self.advance(now);
         let error = self.error_ticks();
         let limit = |limit: Duration| limit.as_secs_f64() * self.hz;

@@ -8,7 +8,7 @@ use crate::effects::{self, Effects};
 use crate::event::Event;
 use crate::interpolation::{Pose, Tracks};
 use crate::playout::Playout;
-use crate::prediction::{CorrectionCause, Known, Prediction};
+use crate::prediction::{CorrectionCause, Known, Prediction, Verdict};
 use crate::replica::Replica;
 use crate::smoothing::Smoothing;
 use crate::stats::Stats;
@@ -54,6 +54,7 @@ pub(crate) struct Game {
     last_sent: Option<(Tick, Input)>,
     probes: VecDeque<Probe>,
     own_smoothing: Smoothing,
+    /// What the last tick was corrected for; `None` after a tick that was as predicted.
     correcting: Option<CorrectionCause>,
     score: u32,
     resync_asked: BTreeMap<CellId, LocalTime>,
@@ -193,25 +194,24 @@ impl Game {
     /// One tick of the own avatar. Only the newest tick takes a new intent: the ones that the
     /// caller slept through were spent under the old.
     fn sample(&mut self, scope: &mut Scope<'_>, tick: Tick, is_newest: bool) {
-        let held = self.last_sent.map_or(Input::IDLE, |(_, input)| input);
-        let input = if is_newest {
-            let dash = self.live.dash() || std::mem::take(&mut self.dash_tapped);
-            let live = self.live;
-            Input::new(live.heading(), live.throttle(), live.aim(), dash)
-        } else {
-            held
-        };
         self.sampled = Some(tick);
-        let is_due = self.last_sent.is_none_or(|(last, sent)| {
-            sent != input || tick.since(last) >= i64::from(INPUT_INTERVAL_TICKS_MAX)
-        });
-        if is_newest && is_due {
-            self.send_input(scope, tick, input);
+        if is_newest {
+            self.clock.sampled(scope.now, tick);
+            let tapped = std::mem::take(&mut self.dash_tapped);
+            let live = self.live;
+            let dash = live.dash() || tapped;
+            let input = Input::new(live.heading(), live.throttle(), live.aim(), dash);
+            let is_due = self.last_sent.is_none_or(|(last, sent)| {
+                sent != input || tick.since(last) >= i64::from(INPUT_INTERVAL_TICKS_MAX)
+            });
+            if is_due {
+                self.send_input(scope, tick, input);
+            }
         }
-        self.predict_until(scope, tick, input);
+        self.predict_until(scope, tick);
     }
 
-    fn predict_until(&mut self, scope: &mut Scope<'_>, tick: Tick, input: Input) {
+    fn predict_until(&mut self, scope: &mut Scope<'_>, tick: Tick) {
         if !self.predicts {
             return;
         }
@@ -220,11 +220,7 @@ impl Game {
             .newest()
             .is_some_and(|known| known.tick < tick)
         {
-            // A hole, after a jump of the clock, is filled with what the server will hold.
-            let next = self.prediction.newest().map(|known| known.tick.next());
-            let held = self.prediction.newest().map_or(input, |known| known.input);
-            let input = if next == Some(tick) { input } else { held };
-            let Some(known) = self.prediction.predict(&self.world, input) else {
+            let Some(known) = self.prediction.predict(&self.world) else {
                 return;
             };
             let (tick, body) = (known.tick, known.body);
@@ -244,6 +240,7 @@ impl Game {
             .send(&ClientMessage::Input { tick, input }, scope.stats);
         scope.stats.inputs_sent += 1;
         self.clock.sent(tick);
+        self.prediction.note_sent(tick, input);
         self.last_sent = Some((tick, input));
         if is_change {
             if self.probes.len() == PROBES_MAX {
@@ -381,12 +378,17 @@ impl Game {
             return;
         }
         if let Some(sampled) = self.sampled {
-            let input = self.last_sent.map_or(Input::IDLE, |(_, input)| input);
-            self.predict_until(scope, sampled, input);
+            self.predict_until(scope, sampled);
         }
-        let is_new = cause.is_some() && cause != self.correcting;
-        self.correcting = cause;
-        let Some(cause) = cause else { return };
+        let cause = match cause {
+            Verdict::Unknown => return,
+            Verdict::AsPredicted => {
+                self.correcting = None;
+                return;
+            }
+            Verdict::Corrected(cause) => cause,
+        };
+        let is_new = self.correcting.replace(cause) != Some(cause);
         if let (Some(before), Some(after)) = (before, self.own_pose(scope.now)) {
             let size = before.position.distance(after.position);
             let drawn = before.position + self.own_smoothing.error();

@@ -19,15 +19,27 @@ const MEMORY: Duration = Duration::from_secs(10);
 const ARRIVALS_MAX: usize = 1_280;
 /// The percentile is computed anew after this many arrivals, and at once for a late one.
 const REFRESH_ARRIVALS: u32 = 8;
-/// An error of the playout time is removed with this time constant, in seconds.
-const TIME_CONSTANT: f64 = 0.4;
+/// Time constants of the playout's error, in seconds. To be late only costs immediacy; to be
+/// early starves, and is mended sooner.
+const TIME_CONSTANT_LATE: f64 = 0.4;
+const TIME_CONSTANT_EARLY: f64 = 0.15;
+/// Added to the percentile, so that frames and ticks that fall together do not starve by turns.
+const MARGIN: Duration = Duration::from_millis(2);
 /// Falling behind to gain delay: others move visibly slower, but smoothly and soon safely.
 const SLOWER_MAX: f64 = 0.2;
+/// The same while nothing is known: what is drawn then is a guess, and the slower it goes, the
+/// less of it is wrong.
+const SLOWER_STARVED_MAX: f64 = 0.7;
 /// Catching up to lose delay: invisible.
 const FASTER_MAX: f64 = 0.05;
 /// More than this behind its target the playout jumps ahead: after a hidden tab, a suspended
 /// machine, a stall beyond all delay.
 const JUMP: Duration = Duration::from_millis(600);
+/// The earliest of the last `LEVEL_WINDOW` is this much later than the earliest remembered: the
+/// server's schedule has moved (it skipped time), and the old level means nothing. No jitter does
+/// that: the line would have to be bad for every single message.
+const LEVEL_RISE: Duration = Duration::from_millis(100);
+const LEVEL_WINDOW: Duration = Duration::from_millis(1_000);
 /// Consecutive arrivals all this much earlier than the percentile: the schedule has moved (this
 /// machine slept), and what was measured before means nothing.
 const SHIFT: Duration = Duration::from_millis(600);
@@ -119,14 +131,24 @@ impl Playout {
                 if error > JUMP.as_secs_f64() {
                     target
                 } else {
-                    let slew = (error / TIME_CONSTANT).clamp(-SLOWER_MAX, FASTER_MAX);
+                    let slower = if position > newest {
+                        SLOWER_STARVED_MAX
+                    } else {
+                        SLOWER_MAX
+                    };
+                    let time_constant = if error < 0.0 {
+                        TIME_CONSTANT_EARLY
+                    } else {
+                        TIME_CONSTANT_LATE
+                    };
+                    let slew = (error / time_constant).clamp(-slower, FASTER_MAX);
                     position + nominal * (1.0 + slew)
                 }
             }
         };
         // Never beyond what extrapolation covers, never backwards.
         let position = position.min(last).max(self.position.unwrap_or(0.0));
-        if position > newest {
+        if position > newest && self.config.mode == InterpolationMode::Delayed {
             self.starved += span;
         }
         self.position = Some(position);
@@ -168,12 +190,13 @@ impl Playout {
             InterpolationMode::Present => local - self.earliest,
             InterpolationMode::Delayed => {
                 let bound = self.earliest + self.config.delay_max.as_secs_f64() * self.hz;
-                local - self.percentile.min(bound) - 1.0
+                local - self.percentile.min(bound) - MARGIN.as_secs_f64() * self.hz - 1.0
             }
         }
     }
 
     fn refresh(&mut self) {
+        self.forget_old_level();
         self.scratch.clear();
         self.scratch.extend(self.arrivals.iter().map(|a| a.offset));
         let last = self.scratch.len() - 1;
@@ -186,7 +209,93 @@ impl Playout {
         self.refresh_in = REFRESH_ARRIVALS;
     }
 
+    fn forget_old_level(&mut self) {
+        let earliest = |arrivals: &mut dyn Iterator<Item = &Arrival>| {
+            arrivals.map(|a| a.offset).fold(f64::INFINITY, f64::min)
+        };
+        let Some(newest) = self.arrivals.back() else {
+            return;
+        };
+        let since = newest.at - LEVEL_WINDOW;
+        let old = self.arrivals.partition_point(|a| a.at < since);
+        let recent = earliest(&mut self.arrivals.range(old..));
+        let limit = earliest(&mut self.arrivals.iter()) + LEVEL_RISE.as_secs_f64() * self.hz;
+        if self.arrivals.len() - old >= SHIFT_ARRIVALS && recent > limit {
+            self.arrivals.drain(..old);
+        }
+    }
+
     fn local_ticks(&self, now: LocalTime) -> f64 {
         now.micros_since(self.epoch) as f64 / 1e6 * self.hz
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: TickRate = TickRate::DEFAULT;
+
+    fn playout() -> Playout {
+        Playout::new(InterpolationConfig::default(), RATE, LocalTime(0))
+    }
+
+    /// Feeds ticks whose message takes `delay(tick)` milliseconds and draws at 60 Hz in between.
+    /// Returns the playout time of every frame.
+    fn run(
+        playout: &mut Playout,
+        ticks: std::ops::Range<u32>,
+        delay: impl Fn(u32) -> u64,
+    ) -> Vec<f64> {
+        let arrival =
+            |tick| LocalTime(0) + RATE.offset(Tick(tick)) + Duration::from_millis(delay(tick));
+        let mut frames = Vec::new();
+        let mut now = LocalTime(0) + RATE.offset(Tick(ticks.start));
+        let (mut next, mut at) = (ticks.start, LocalTime(0));
+        while next < ticks.end {
+            now = now + Duration::from_micros(16_667);
+            while next < ticks.end && arrival(next).max(at) <= now {
+                at = arrival(next).max(at);
+                playout.arrival(at, Tick(next));
+                next += 1;
+            }
+            if next > ticks.start {
+                frames.push(playout.advance(now, Tick(next - 1)));
+            }
+        }
+        frames
+    }
+
+    #[test]
+    fn a_steady_line_is_drawn_one_tick_behind() {
+        let mut playout = playout();
+        run(&mut playout, 0..300, |_| 20);
+        assert!(playout.delay_seconds() < 1.3 * RATE.seconds());
+        assert_eq!(playout.starved(), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_playout_never_runs_backwards_and_starves_only_until_the_delay_has_grown() {
+        let mut playout = playout();
+        let stalls = |tick: u32| if tick % 60 < 55 { 20 } else { 160 };
+        let frames = run(&mut playout, 0..600, stalls);
+        assert!(frames.windows(2).all(|pair| pair[1] >= pair[0]));
+        assert!(playout.delay_seconds() > 0.14);
+        let before = playout.starved();
+        run(&mut playout, 600..900, stalls);
+        assert_eq!(playout.starved(), before);
+    }
+
+    #[test]
+    fn a_schedule_that_moved_is_followed_within_two_seconds() {
+        let mut playout = playout();
+        run(&mut playout, 0..300, |_| 20);
+        // The server skipped two seconds: every message is that much later than it was.
+        run(&mut playout, 300..370, |_| 2_020);
+        assert!(playout.delay_seconds() < 3.0 * RATE.seconds());
+        assert!(!playout.is_lagging(Tick(369)));
+        // This machine slept two seconds without its clock noticing.
+        run(&mut playout, 370..400, |_| 20);
+        assert!(playout.delay_seconds() < 3.0 * RATE.seconds());
     }
 }

@@ -22,6 +22,17 @@ pub enum CorrectionCause {
     Resync,
 }
 
+/// What a tick of the stream says about its prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing had been predicted for it.
+    Unknown,
+    /// Equal, bit for bit.
+    AsPredicted,
+    /// Different; the pending inputs have been replayed on what is true.
+    Corrected(CorrectionCause),
+}
+
 /// Predicted ticks kept at most. The server takes inputs 64 ticks ahead and a stall of the stream
 /// may last; beyond this the prediction stands still until the stream comes back.
 pub(crate) const PENDING_MAX: usize = 256;
@@ -33,6 +44,9 @@ pub(crate) struct Prediction {
     truth: Option<Known>,
     /// Ascending, without gaps, from `truth.tick + 1`.
     pending: VecDeque<Known>,
+    /// What the server was sent, by label, under the server's own rule: an input holds until the
+    /// next, and a label that comes down gives up what was said for later.
+    sent: VecDeque<(Tick, Input)>,
     /// The stream skipped something: the next difference is a resync.
     gap: bool,
 }
@@ -56,15 +70,32 @@ impl Prediction {
         self.truth.as_ref()
     }
 
+    /// The server is being sent `input` for `label`.
+    pub(crate) fn note_sent(&mut self, label: Tick, input: Input) {
+        while self.sent.back().is_some_and(|(later, _)| *later >= label) {
+            self.sent.pop_back();
+        }
+        if self.sent.len() == PENDING_MAX {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((label, input));
+    }
+
     /// Predicts the tick after the newest. Returns the new state; `None` before the first
     /// authoritative body and when too much is pending.
-    pub(crate) fn predict(&mut self, world: &World, input: Input) -> Option<&Known> {
+    pub(crate) fn predict(&mut self, world: &World) -> Option<&Known> {
         if self.pending.len() >= PENDING_MAX {
             return None;
         }
         let last = self.newest()?;
+        let tick = last.tick.next();
+        let said = self.sent.partition_point(|(label, _)| *label <= tick);
+        let input = match said.checked_sub(1) {
+            Some(at) => self.sent[at].1,
+            None => last.input,
+        };
         let next = Known {
-            tick: last.tick.next(),
+            tick,
             input,
             body: world.step(&last.body, &input),
         };
@@ -84,9 +115,8 @@ impl Prediction {
         self.gap = true;
     }
 
-    /// Takes over what the stream shows for its newest tick. Returns why the prediction was
-    /// wrong, if it was; the pending inputs have been replayed then.
-    pub(crate) fn reconcile(&mut self, world: &World, shown: Known) -> Option<CorrectionCause> {
+    /// Takes over what the stream shows for its newest tick.
+    pub(crate) fn reconcile(&mut self, world: &World, shown: Known) -> Verdict {
         let gap = std::mem::take(&mut self.gap);
         let first = self.truth.is_none();
         let mut predicted = None;
@@ -96,18 +126,26 @@ impl Prediction {
             predicted = self.pending.pop_front();
         }
         self.truth = Some(shown);
+        // The newest input that is not for later may still be on its way; keep it.
+        while self
+            .sent
+            .get(1)
+            .is_some_and(|(label, _)| *label <= shown.tick)
+        {
+            self.sent.pop_front();
+        }
         let starts_after = self.pending.front().map(|known| known.tick);
         if starts_after.is_some_and(|tick| tick != shown.tick.next()) {
             // The own avatar was out of view for long; what is pending hangs in the air.
             self.pending.clear();
         }
         let cause = match predicted.filter(|known| known.tick == shown.tick) {
-            Some(known) if known == shown => return None,
+            Some(known) if known == shown => return Verdict::AsPredicted,
             _ if gap => CorrectionCause::Resync,
             Some(known) if known.input != shown.input => CorrectionCause::LateInput,
             Some(_) => CorrectionCause::ServerEvent,
             // Nothing was predicted for this tick: the first body, or a clock behind the stream.
-            None if first || self.pending.is_empty() => return None,
+            None if first || self.pending.is_empty() => return Verdict::Unknown,
             None => CorrectionCause::Resync,
         };
         let mut body = shown.body;
@@ -115,7 +153,7 @@ impl Prediction {
             body = world.step(&body, &known.input);
             known.body = body;
         }
-        Some(cause)
+        Verdict::Corrected(cause)
     }
 }
 
@@ -156,9 +194,11 @@ mod tests {
 
     fn ahead(world: &World, inputs: &[Input]) -> Prediction {
         let mut prediction = Prediction::default();
-        assert_eq!(prediction.reconcile(world, start(world)), None);
+        assert_eq!(prediction.reconcile(world, start(world)), Verdict::Unknown);
         for input in inputs {
-            prediction.predict(world, *input).unwrap();
+            let tick = prediction.newest().unwrap().tick.next();
+            prediction.note_sent(tick, *input);
+            prediction.predict(world).unwrap();
         }
         prediction
     }
@@ -172,7 +212,7 @@ mod tests {
         let mut truth = start(&world);
         for input in inputs {
             truth = known(&world, &truth, input);
-            assert_eq!(prediction.reconcile(&world, truth), None);
+            assert_eq!(prediction.reconcile(&world, truth), Verdict::AsPredicted);
         }
         assert_eq!(*prediction.newest().unwrap(), newest);
         assert_eq!(truth, newest);
@@ -186,15 +226,15 @@ mod tests {
         // The first input came late: the server ran its tick idle.
         let truth = known(&world, &start(&world), Input::IDLE);
         let cause = prediction.reconcile(&world, truth);
-        assert_eq!(cause, Some(CorrectionCause::LateInput));
+        assert_eq!(cause, Verdict::Corrected(CorrectionCause::LateInput));
         // A bump threw the body during the second.
         let mut truth = known(&world, &truth, east());
         truth.body.velocity += IVec2::new(0, 9_000);
         let cause = prediction.reconcile(&world, truth);
-        assert_eq!(cause, Some(CorrectionCause::ServerEvent));
+        assert_eq!(cause, Verdict::Corrected(CorrectionCause::ServerEvent));
         let last = known(&world, &truth, north());
         assert_eq!(*prediction.newest().unwrap(), last);
-        assert_eq!(prediction.reconcile(&world, last), None);
+        assert_eq!(prediction.reconcile(&world, last), Verdict::AsPredicted);
     }
 
     #[test]
@@ -207,8 +247,23 @@ mod tests {
             truth = known(&world, &truth, Input::IDLE);
         }
         let cause = prediction.reconcile(&world, truth);
-        assert_eq!(cause, Some(CorrectionCause::Resync));
+        assert_eq!(cause, Verdict::Corrected(CorrectionCause::Resync));
         assert_eq!(prediction.newest().unwrap().tick, Tick(13));
+    }
+
+    #[test]
+    fn what_was_sent_before_the_first_body_is_predicted_with() {
+        let world = world();
+        let mut prediction = Prediction::default();
+        prediction.note_sent(Tick(14), north());
+        prediction.note_sent(Tick(12), east());
+        prediction.note_sent(Tick(13), north());
+        prediction.reconcile(&world, start(&world));
+        let mut truth = start(&world);
+        for input in [Input::IDLE, east(), north(), north()] {
+            truth = known(&world, &truth, input);
+            assert_eq!(prediction.predict(&world), Some(&truth));
+        }
     }
 
     #[test]
@@ -216,7 +271,7 @@ mod tests {
         let world = world();
         let mut prediction = ahead(&world, &[]);
         let predicted = (0..10_000)
-            .filter(|_| prediction.predict(&world, east()).is_some())
+            .filter(|_| prediction.predict(&world).is_some())
             .count();
         assert_eq!(predicted, PENDING_MAX);
     }

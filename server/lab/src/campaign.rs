@@ -27,43 +27,60 @@ pub struct Summary {
     pub virtual_seconds: u64,
     /// All traces together: the same for the same seeds, in any order.
     pub trace_hash: u64,
-    /// The failure with the lowest seed among those found.
-    pub failure: Option<Failure>,
+    /// In ascending order of seed.
+    pub failures: Vec<Failure>,
 }
 
-/// Runs every seed of the range, on `threads` threads.
-pub fn run(seeds: Range<u64>, fault: Option<Fault>, threads: usize, bar: &ProgressBar) -> Summary {
+/// What to run and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seeds.
+    pub seeds: Range<u64>,
+    /// A defect put in on purpose.
+    pub fault: Option<Fault>,
+    /// How many at once.
+    pub threads: usize,
+    /// Whether the first failure is no reason to stop.
+    pub keep_going: bool,
+}
+
+/// Runs the seeds of a plan.
+pub fn run(plan: &Plan, bar: &ProgressBar) -> Summary {
+    let seeds = &plan.seeds;
     let next = AtomicU64::new(seeds.start);
     let summary = Mutex::new(Summary::default());
     thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
+        for _ in 0..plan.threads.max(1) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         break;
                     }
-                    let result = run_one(seed, fault);
+                    let result = run_one(seed, plan.fault);
                     let mut summary = summary.lock().expect("no thread panics with it");
                     bar.inc(1);
                     match result {
                         Ok(outcome) => {
                             summary.passed += 1;
                             summary.virtual_seconds += outcome.duration / 1_000_000;
-                            summary.trace_hash = summary.trace_hash.wrapping_add(outcome.trace_hash);
+                            summary.trace_hash =
+                                summary.trace_hash.wrapping_add(outcome.trace_hash);
                         }
                         Err(what) => {
-                            let failure = Failure { seed, what };
-                            let lowest = summary.failure.take().filter(|f| f.seed < seed);
-                            summary.failure = lowest.or(Some(failure));
-                            next.store(seeds.end, Ordering::Relaxed);
+                            summary.failures.push(Failure { seed, what });
+                            if !plan.keep_going {
+                                next.store(seeds.end, Ordering::Relaxed);
+                            }
                         }
                     }
                 }
             });
         }
     });
-    summary.into_inner().expect("no thread panics with it")
+    let mut summary = summary.into_inner().expect("no thread panics with it");
+    summary.failures.sort_by_key(|failure| failure.seed);
+    summary
 }
 
 /// A bar on standard error with rate and remaining time.

@@ -16,6 +16,7 @@ pub mod check;
 pub mod codec_cli;
 pub mod fault;
 pub mod feel;
+pub mod feel_cli;
 pub mod line;
 pub mod measure;
 pub mod peer;

@@ -13,6 +13,7 @@ pub struct Line {
     last_arrival: LocalTime,
     bytes: usize,
     is_dead: bool,
+    lost: u64,
 }
 
 impl Line {
@@ -24,6 +25,7 @@ impl Line {
             last_arrival: LocalTime(0),
             bytes: 0,
             is_dead: false,
+            lost: 0,
         }
     }
 
@@ -35,13 +37,17 @@ impl Line {
     /// Nothing arrives any more, and nobody is told.
     pub fn die(&mut self) {
         self.is_dead = true;
-        self.under_way.clear();
-        self.bytes = 0;
+    }
+
+    /// Messages under way, or lost on a line that died.
+    pub fn messages(&self) -> u64 {
+        self.under_way.len() as u64 + self.lost
     }
 
     /// Sends a message; bytes of framing count for the bandwidth.
     pub fn send(&mut self, now: LocalTime, message: Vec<u8>) {
         if self.is_dead {
+            self.lost += 1;
             return;
         }
         let arrival = self.model.carry(now, message.len() + 6);
@@ -52,14 +58,23 @@ impl Line {
 
     /// When the next message arrives.
     pub fn next_at(&self) -> Option<LocalTime> {
-        self.under_way.front().map(|(at, _)| *at)
+        let next = self.under_way.front().filter(|_| !self.is_dead);
+        next.map(|(at, _)| *at)
     }
 
     /// The next message that has arrived at `now`.
     pub fn take(&mut self, now: LocalTime) -> Option<Vec<u8>> {
+        if self.is_dead {
+            return None;
+        }
         let (_, message) = self.under_way.pop_front_if(|(at, _)| *at <= now)?;
         self.bytes -= message.len();
         Some(message)
+    }
+
+    /// When everything sent so far has arrived.
+    pub fn settles_at(&self) -> LocalTime {
+        self.last_arrival
     }
 
     /// For how long the newest message will still be under way: how full the socket is.

@@ -8,6 +8,7 @@ use std::thread;
 use tickwire_lab::campaign;
 use tickwire_lab::codec_cli::CodecCommand;
 use tickwire_lab::fault::Fault;
+use tickwire_lab::feel_cli::{self, FeelOptions};
 use tickwire_lab::stream::{self, StreamOptions};
 use tickwire_shared::TickRate;
 use tickwire_shared::game::Arena;
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Run many seeded scenarios with every invariant checked; stop at the first failure.
     Simulate(Simulate),
+    /// Measure what players judge, on virtual lines.
+    Feel(FeelOptions),
     /// Write a random stream of cell frames to standard output, to test decoders with.
     Stream(Stream),
     /// Around the codec.
@@ -70,6 +73,7 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.command {
         Command::Simulate(options) => simulate(&options),
+        Command::Feel(options) => feel_cli::feel(&options),
         Command::Stream(options) => stream(&options),
         Command::Codec(command) => command.run(),
     }

@@ -51,6 +51,15 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Result<Outcome, Violation> {
         script.disturb(&mut simulation);
     }
     simulation.run_until(trouble_ends, &mut ())?;
+    // Everybody is awake and visible before the calm begins.
+    let awake = simulation
+        .peers
+        .iter()
+        .filter_map(|peer| peer.suspended_until);
+    let trouble_ends = awake
+        .max()
+        .map_or(trouble_ends, |at| at + Duration::from_millis(60));
+    simulation.run_until(trouble_ends, &mut ())?;
     for index in 0..simulation.peers.len() {
         script.show(&mut simulation, index, true);
     }

@@ -178,7 +178,12 @@ impl Simulation {
         self.is_calm = true;
         for index in 0..self.peers.len() {
             self.set_profile(index, profile);
-            self.peers[index].calm_since = self.now;
+            let peer = &mut self.peers[index];
+            let lines = peer.connection.as_ref();
+            let under_way = lines.map(|c| c.up.settles_at().max(c.down.settles_at()));
+            // What was under way or late before the calm still has to come.
+            let quiet = self.tick_at.max(under_way.unwrap_or_default());
+            peer.calm_since = self.now.max(quiet);
         }
     }
 
@@ -377,7 +382,9 @@ impl Simulation {
         connection.down.send(now, packet);
         let bytes = connection.down.bytes();
         let rule = "every queue is bounded";
-        ensure(bytes <= DOWN_BYTES_MAX, rule, || format!("{bytes} bytes to peer {index}"))?;
+        ensure(bytes <= DOWN_BYTES_MAX, rule, || {
+            format!("{bytes} bytes to peer {index}")
+        })?;
         if let Composed::End(reason) = composed {
             connection.closing = Some((reason.code(), reason.to_string()));
             connection.server_gone = true;
@@ -387,6 +394,12 @@ impl Simulation {
         {
             peer.id = Some(id);
             self.inputs.insert(id, InputChecker::default());
+            let newest = self.recent.last().expect("a tick has just been run");
+            if let Some(avatar) = newest.cell(newest.player(id).cell).avatar(id)
+                && let Some(checker) = self.inputs.get_mut(&id)
+            {
+                checker.began(newest.tick(), avatar);
+            }
         }
         Ok(())
     }
@@ -457,9 +470,12 @@ impl Simulation {
             peer.checker
                 .handled(&peer.client, self.history.as_slices().0)?;
         }
-        let lost = peer.loss_at.take_if(|at| *at <= now).map(|_| Disconnect::Lost {
-            message: "the line was cut".into(),
-        });
+        let lost = peer
+            .loss_at
+            .take_if(|at| *at <= now)
+            .map(|_| Disconnect::Lost {
+                message: "the line was cut".into(),
+            });
         let closed = peer.connection.as_mut().and_then(|connection| {
             let is_drained = connection.down.next_at().is_none();
             let (code, reason) = connection.closing.take_if(|_| is_drained)?;
@@ -477,6 +493,7 @@ impl Simulation {
         if let Some(mut connection) = self.peers[index].connection.take() {
             if !connection.server_gone {
                 self.settle_accounts(index);
+                self.peers[index].misplaced_before += connection.up.messages();
                 let soon = self.now + self.peers[index].profile.up.latency;
                 connection.server_loss_at.get_or_insert(soon);
                 self.ghosts.push(connection);
@@ -509,13 +526,19 @@ impl Simulation {
             }
         }
         let checker = peer.id.and_then(|id| self.inputs.get(&id));
+        // What is still under way may be late already: the client may know before the server.
+        let under_way = peer.connection.as_ref().map_or(0, |c| c.up.messages());
         let misplaced = peer.misplaced_before + checker.map_or(0, |c| c.misplaced);
         let events = peer.events_before + checker.map_or(0, |c| c.events);
-        peer.checker.account(&peer.client, misplaced, events)?;
+        let explained = misplaced + under_way;
+        peer.checker.account(&peer.client, explained, events)?;
         let is_settled = self.is_calm
             && *peer.client.session() == SessionState::Playing
             && now.since(peer.calm_since) >= CONVERGENCE
-            && peer.connection.as_ref().is_some_and(|c| c.server_loss_at.is_none());
+            && peer
+                .connection
+                .as_ref()
+                .is_some_and(|c| c.server_loss_at.is_none());
         if is_settled {
             let tick = peer.client.replica().tick().unwrap_or_default();
             let behind = newest.since(tick) - 1;

@@ -66,7 +66,9 @@ impl ClientChecker {
         self.was_playing = playing && view.tick.0 > 0;
         let own = view.own.iter().map(|own| own.position);
         let mut positions = own.chain(view.others.iter().map(|other| other.position));
-        ensure(positions.all(|p| p.is_finite()), FINITE, || format!("{view:?}"))
+        ensure(positions.all(|p| p.is_finite()), FINITE, || {
+            format!("{view:?}")
+        })
     }
 
     /// The counters of the client against what really happened to its player.
@@ -117,7 +119,9 @@ impl ClientChecker {
         })?;
         let starved = stats.starved_ms - base.starved_ms;
         let allowed = 20.0 + now.since(base.at).as_secs_f64() * 1e3 * STARVED_SHARE_MAX;
-        ensure(starved <= allowed, CONVERGED, || format!("starved for {starved} ms"))
+        ensure(starved <= allowed, CONVERGED, || {
+            format!("starved for {starved} ms")
+        })
     }
 
     /// The line is not calm (any more).

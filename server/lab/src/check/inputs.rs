@@ -24,6 +24,12 @@ pub struct InputChecker {
 }
 
 impl InputChecker {
+    /// The player's avatar after the first tick that its session knows of.
+    pub fn began(&mut self, tick: Tick, avatar: &Avatar) {
+        self.holding = avatar.input;
+        self.last = Some((tick, avatar.body));
+    }
+
     /// The server has received an input; `next` is the tick it runs next.
     pub fn received(&mut self, label: Tick, input: Input, next: Tick) {
         self.received += 1;
@@ -45,7 +51,10 @@ impl InputChecker {
         }
         self.waiting = later;
         ensure(avatar.input == self.holding, RULE, || {
-            format!("{player} at {tick} ran {:?}, not {:?}", avatar.input, self.holding)
+            format!(
+                "{player} at {tick} ran {:?}, not {:?}",
+                avatar.input, self.holding
+            )
         })?;
         if let Some((last, body)) = self.last
             && last.next() == tick

@@ -1,0 +1,281 @@
+//! Watches a run and gathers the figures.
+
+use super::report::{FeelReport, Quantiles};
+use super::{FRAMES_PER_SECOND, Feel, Path};
+use crate::peer::Peer;
+use crate::simulation::{Probe, Simulation};
+use glam::{DVec2, Vec2};
+use hdrhistogram::Histogram;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tickwire_netcode::{Stats, View};
+use tickwire_server::room::Broadcast;
+use tickwire_shared::game::World;
+use tickwire_shared::{LocalTime, PlayerId, Tick};
+
+/// An avatar at rest has moved when it is further off than this, in units.
+const MOVED_UNITS: f32 = 0.003;
+/// Ticks of truth kept; more than any playout delay.
+const TRUTH_TICKS: usize = 128;
+/// Seconds of the plotted path.
+const PATH_SECONDS: f64 = 20.0;
+
+type Positions = BTreeMap<PlayerId, DVec2>;
+
+/// See the module.
+pub(super) struct Measure {
+    world: Arc<World>,
+    truth: VecDeque<(Tick, Positions)>,
+    began: Option<LocalTime>,
+    screens: BTreeMap<usize, Screen>,
+    press: Press,
+    own_ms: Histogram<u64>,
+    others_ms: Histogram<u64>,
+    delay_ms: Histogram<u64>,
+    clock_error_us: Histogram<u64>,
+    jump_max: f64,
+    jerk_max: f64,
+    lead_ticks: (f64, u64),
+    before: Vec<(Stats, u64, u64)>,
+    path: Path,
+}
+
+/// What one screen showed last.
+#[derive(Default)]
+struct Screen {
+    playout: f64,
+    others: BTreeMap<PlayerId, (Vec2, DVec2)>,
+}
+
+/// The last press of the pulsing player and who has seen it.
+#[derive(Default)]
+struct Press {
+    count: u64,
+    at: LocalTime,
+    id: Option<PlayerId>,
+    /// Where each screen showed the avatar at rest; taken out when it has moved there.
+    waiting: BTreeMap<usize, Vec2>,
+    /// Where each screen shows it, by the last frame.
+    shown: BTreeMap<usize, (Vec2, Vec2)>,
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 100_000_000, 3).expect("constant bounds")
+}
+
+impl Measure {
+    pub(super) fn new(world: Arc<World>) -> Measure {
+        Measure {
+            world,
+            truth: VecDeque::new(),
+            began: None,
+            screens: BTreeMap::new(),
+            press: Press::default(),
+            own_ms: histogram(),
+            others_ms: histogram(),
+            delay_ms: histogram(),
+            clock_error_us: histogram(),
+            jump_max: 0.0,
+            jerk_max: 0.0,
+            lead_ticks: (0.0, 0),
+            before: Vec::new(),
+            path: Path::default(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, simulation: &Simulation) {
+        self.began = Some(simulation.now);
+        self.before = counters(simulation);
+    }
+
+    pub(super) fn finish(self, simulation: &Simulation, name: &str, seconds: u64) -> Feel {
+        let after = counters(simulation);
+        let mut report = FeelReport {
+            profile: name.to_owned(),
+            seconds,
+            own_input_to_own_screen_ms: Quantiles::of_micros(&self.own_ms),
+            own_input_to_others_screens_ms: Quantiles::of_micros(&self.others_ms),
+            others_jump_max_units: self.jump_max,
+            others_jerk_max_units: self.jerk_max,
+            playout_delay_ms: Quantiles::of_micros(&self.delay_ms),
+            clock_error_ms: Quantiles::of_micros(&self.clock_error_us),
+            lead_ms: self.lead_ticks.0 / self.lead_ticks.1.max(1) as f64
+                * self.world.tick_rate.seconds()
+                * 1e3,
+            ..FeelReport::default()
+        };
+        let minutes = seconds as f64 / 60.0 * after.len() as f64;
+        let (mut received, mut late) = (0, 0);
+        for ((stats, received_now, late_now), (old, received_then, late_then)) in
+            after.iter().zip(&self.before)
+        {
+            received += received_now - received_then;
+            late += late_now - late_then;
+            let corrections = (stats.corrections, old.corrections);
+            let per_minute = |now: u64, then: u64| (now - then) as f64 / minutes;
+            report.corrections_late_per_minute +=
+                per_minute(corrections.0.late_input, corrections.1.late_input);
+            report.corrections_event_per_minute +=
+                per_minute(corrections.0.server_event, corrections.1.server_event);
+            report.corrections_resync_per_minute +=
+                per_minute(corrections.0.resync, corrections.1.resync);
+            let size = f64::from(stats.correction_size_max);
+            report.correction_max_units = report.correction_max_units.max(size);
+            report.starved_percent += (stats.starved_ms - old.starved_ms)
+                / (seconds as f64 * 10.0 * after.len() as f64);
+        }
+        report.late_inputs_percent = late as f64 / received.max(1) as f64 * 100.0;
+        Feel {
+            report,
+            path: self.path,
+        }
+    }
+
+    /// Where `id` really was at a fractional tick.
+    fn truth_at(&self, id: PlayerId, tick: f64) -> Option<DVec2> {
+        let first = f64::from(self.truth.front()?.0.0);
+        let index = (tick - first).floor();
+        if index < 0.0 {
+            return None;
+        }
+        let from = self.truth.get(index as usize)?.1.get(&id)?;
+        let to = self.truth.get(index as usize + 1)?.1.get(&id)?;
+        Some(from.lerp(*to, tick - first - index))
+    }
+
+    fn compare_others(&mut self, index: usize, view: &View) {
+        let mut screen = self.screens.remove(&index).unwrap_or_default();
+        let frame_ticks = f64::from(self.world.tick_rate.hz()) / f64::from(FRAMES_PER_SECOND);
+        let mut seen = BTreeMap::new();
+        for other in &view.others {
+            let mut excess = DVec2::ZERO;
+            if let Some((before, old_excess)) = screen.others.get(&other.id)
+                && let Some(to) = self.truth_at(other.id, view.playout)
+                && let Some(from) = self.truth_at(other.id, view.playout - frame_ticks)
+            {
+                let drawn = (other.position - *before).as_dvec2();
+                excess = drawn - (to - from);
+                if self.began.is_some() {
+                    self.jump_max = self.jump_max.max(excess.length());
+                    self.jerk_max = self.jerk_max.max((excess - *old_excess).length());
+                }
+            }
+            seen.insert(other.id, (other.position, excess));
+        }
+        screen.others = seen;
+        screen.playout = view.playout;
+        self.screens.insert(index, screen);
+    }
+
+    /// Times the pulsing player's first step on this screen.
+    fn time_step(&mut self, now: LocalTime, index: usize, peer: &Peer, view: &View) {
+        if index == 0 {
+            self.press.id = peer.id;
+            let (count, at) = peer.player.press();
+            if count != self.press.count {
+                self.press.count = count;
+                self.press.at = at;
+                // Only from rest on a screen is the first step an event that can be timed there.
+                let at_rest = |(index, (place, velocity)): (&usize, &(Vec2, Vec2))| {
+                    (velocity.length() < 1e-3).then_some((*index, *place))
+                };
+                self.press.waiting = self.press.shown.iter().filter_map(at_rest).collect();
+            }
+        }
+        let drawn = if index == 0 {
+            view.own.map(|own| (own.position, own.velocity))
+        } else {
+            let is_it = |other: &&tickwire_netcode::AvatarView| Some(other.id) == self.press.id;
+            let other = view.others.iter().find(is_it);
+            other.map(|other| (other.position, other.velocity))
+        };
+        let Some((place, velocity)) = drawn else {
+            self.press.shown.remove(&index);
+            return;
+        };
+        self.press.shown.insert(index, (place, velocity));
+        let rest = self.press.waiting.get(&index).copied();
+        if rest.is_some_and(|rest| rest.distance(place) > MOVED_UNITS) {
+            self.press.waiting.remove(&index);
+            let micros = now.since(self.press.at).as_micros() as u64;
+            let histogram = match index {
+                0 => &mut self.own_ms,
+                _ => &mut self.others_ms,
+            };
+            if self.began.is_some() {
+                histogram.saturating_record(micros.max(1));
+            }
+        }
+    }
+
+    fn draw_path(&mut self, now: LocalTime, index: usize, view: &View) {
+        let Some(began) = self.began else { return };
+        let seconds = now.since(began).as_secs_f64();
+        if seconds > PATH_SECONDS {
+            return;
+        }
+        // Peer 1 wanders; peer 2 watches it.
+        let Some(subject) = self.truth.back().and_then(|(_, p)| p.keys().nth(1).copied()) else {
+            return;
+        };
+        let own = view.own.filter(|own| own.id == subject);
+        if let Some(own) = own {
+            self.path.own.push((seconds, own.position.x.into()));
+        }
+        if index == 2
+            && let Some(other) = view.others.iter().find(|other| other.id == subject)
+        {
+            self.path.drawn.push((seconds, other.position.x.into()));
+        }
+        if index == 0
+            && let Some((_, newest)) = self.truth.back()
+            && let Some(place) = newest.get(&subject)
+        {
+            self.path.truth.push((seconds, place.x));
+        }
+    }
+}
+
+impl Probe for Measure {
+    fn ticked(&mut self, _now: LocalTime, broadcast: &Broadcast) {
+        let cells = self.world.grid.cells();
+        let positions = cells
+            .flat_map(|cell| broadcast.cell(cell).avatars())
+            .map(|avatar| (avatar.id, avatar.body.position_units().as_dvec2()))
+            .collect();
+        if self.truth.len() == TRUTH_TICKS {
+            self.truth.pop_front();
+        }
+        self.truth.push_back((broadcast.tick(), positions));
+    }
+
+    fn framed(&mut self, now: LocalTime, index: usize, peer: &Peer, view: &View) {
+        self.time_step(now, index, peer, view);
+        self.compare_others(index, view);
+        self.draw_path(now, index, view);
+        if self.began.is_none() {
+            return;
+        }
+        let stats = peer.client.stats();
+        let delay = (stats.interpolation_delay_ms * 1e3).max(1.0) as u64;
+        self.delay_ms.saturating_record(delay);
+        let error = (stats.clock_error_ms.abs() * 1e3).max(1.0) as u64;
+        self.clock_error_us.saturating_record(error);
+        if let Some(ticks) = peer.client.clock_ticks(peer.local(now))
+            && let Some((newest, _)) = self.truth.back()
+        {
+            self.lead_ticks.0 += ticks - f64::from(newest.0);
+            self.lead_ticks.1 += 1;
+        }
+    }
+}
+
+/// Statistics, inputs received and inputs misplaced, client by client.
+fn counters(simulation: &Simulation) -> Vec<(Stats, u64, u64)> {
+    let count = |peer: &Peer| {
+        let checker = peer.id.and_then(|id| simulation.input_checker(id));
+        let (received, misplaced) = checker.map_or((0, 0), |c| (c.received, c.misplaced));
+        (peer.client.stats().clone(), received, misplaced)
+    };
+    simulation.peers.iter().map(count).collect()
+}
