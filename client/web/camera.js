@@ -3,7 +3,7 @@
 import { UNIT } from './limits.js';
 
 /** The part of the picture that may lie outside, so that no panel covers an avatar in a corner. */
-const OUTSIDE_PART = 0.24;
+const OUTSIDE_PART = 0.2;
 /** A narrow screen shows at least this many units across. */
 const WIDTH_UNITS_MIN = 17;
 

@@ -1,9 +1,13 @@
 // Floor and walls: they never change, so they are drawn once into square chunks and copied.
 
 import { withAlpha } from './palette.js';
+import { disc } from './sprites.js';
 
 const CHUNK_UNITS = 16;
 const CHUNKS_MAX = 60;
+/** Distance of the dots around the arena, and the size of their picture. */
+const DOT_UNITS = 2;
+const DOT_PIXELS = 64;
 
 export class Floor {
   constructor(palette, arena) {
@@ -21,8 +25,7 @@ export class Floor {
       this.scale = camera.scale;
       this.chunks.clear();
     }
-    context.fillStyle = this.palette.arena.outside;
-    context.fillRect(0, 0, camera.width, camera.height);
+    this.drawOutside(context, camera);
     // At the scale that the chunks were made for, a copy needs no filter.
     context.imageSmoothingEnabled = Math.abs(camera.scale / this.scale - 1) > 0.01;
     const first = (screen) => Math.floor(screen / CHUNK_UNITS);
@@ -40,6 +43,28 @@ export class Floor {
       }
     }
     context.imageSmoothingEnabled = true;
+  }
+
+  /** Around the arena: a field of dots, so that one sees oneself move there too. */
+  drawOutside(context, camera) {
+    context.fillStyle = this.palette.arena.outside;
+    context.fillRect(0, 0, camera.width, camera.height);
+    const left = camera.worldX(0) < 0 || camera.worldX(camera.width) > this.widthUnits;
+    const low = camera.worldY(camera.height) < 0 || camera.worldY(0) > this.heightUnits;
+    if (!left && !low) return;
+    this.dots ??= this.makeDots(context);
+    const zoom = (camera.scale * DOT_UNITS) / DOT_PIXELS;
+    this.dots.setTransform(new DOMMatrix([zoom, 0, 0, zoom, camera.screenX(0), camera.screenY(0)]));
+    context.fillStyle = this.dots;
+    context.fillRect(0, 0, camera.width, camera.height);
+  }
+
+  makeDots(context) {
+    const canvas = document.createElement('canvas');
+    canvas.width = DOT_PIXELS;
+    canvas.height = DOT_PIXELS;
+    disc(canvas.getContext('2d'), DOT_PIXELS / 2, DOT_PIXELS / 2, DOT_PIXELS / 28, this.palette.arena.floor_line);
+    return context.createPattern(canvas, 'repeat');
   }
 
   chunk(column, row) {
@@ -60,9 +85,7 @@ export class Floor {
     const canvas = document.createElement('canvas');
     canvas.width = Math.ceil(CHUNK_UNITS * this.scale);
     canvas.height = canvas.width;
-    const context = canvas.getContext('2d', { alpha: false });
-    context.fillStyle = this.palette.arena.outside;
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    const context = canvas.getContext('2d');
     const scale = canvas.width / CHUNK_UNITS;
     context.setTransform(scale, 0, 0, -scale, -left * scale, (low + CHUNK_UNITS) * scale);
     this.drawTiles(context, left, low);

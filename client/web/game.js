@@ -191,7 +191,7 @@ export class Game {
         case 'scores': hud.showLeaders(client.leaders, client.roster, client.welcome.player); break;
         case 'chat': hud.addChat(event); break;
         case 'picked_up': renderer.effects.burst('pickup', event.x, event.y, performance.now()); break;
-        case 'bumped': renderer.effects.burst('bump', event.x, event.y, performance.now()); break;
+        case 'bumped': renderer.effects.burst('bump', client.view.own.x, client.view.own.y, performance.now()); break;
         case 'ended': this.end(event.reason === 'left' ? null : event.message); return;
         default: break;
       }

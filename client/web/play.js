@@ -59,6 +59,14 @@ export class Play {
     return requests;
   }
 
+  /** Whether the own body goes as fast as only a dash of its own or of somebody else makes it. */
+  wasThrown() {
+    if (this.ownCell === null) return false;
+    const { avatars } = this.ownCell;
+    const speed = Math.hypot(avatars.vx[this.ownRow], avatars.vy[this.ownRow]);
+    return avatars.dashTicks[this.ownRow] === 0 && speed > this.world.movement.dashSpeed * 0.8;
+  }
+
   /** Runs the clock and every tick that has begun. Returns the messages to send. */
   advance(now, input) {
     this.clock.advance(now);

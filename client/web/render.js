@@ -53,9 +53,10 @@ export class Renderer {
     this.sprites.useScale(camera.scale);
     this.floor.draw(context, camera);
     this.leaveTrails(view, now);
+    if (view.hasOwn) this.drawLight(view.own);
     this.drawSparks(view.sparks, now);
     this.effects.drawTrails(context, camera, this.sprites, now);
-    this.drawAvatars(view, now);
+    this.drawAvatars(view);
     this.effects.drawBursts(context, camera, now);
     this.drawNames(view, names);
   }
@@ -69,6 +70,12 @@ export class Renderer {
       }
     }
     if (view.hasOwn && own.dashing) this.effects.trail(own.id, own.x, own.y, now);
+  }
+
+  drawLight(own) {
+    this.context.globalCompositeOperation = 'lighter';
+    this.place(this.sprites.light(own.id), own.x, own.y, 1);
+    this.context.globalCompositeOperation = 'source-over';
   }
 
   drawSparks(sparks, now) {

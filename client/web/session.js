@@ -22,6 +22,8 @@ const SILENCE_TIMEOUT_MS = 7_000;
 const STABLE_MS = 3_000;
 /** Something this client does not understand is a violation by the server. */
 const PROTOCOL_VIOLATION = 1002;
+/** So many in a row mean a page older than the server. */
+const VIOLATIONS_MAX = 3;
 
 export class Client {
   constructor(config, now) {
@@ -39,6 +41,7 @@ export class Client {
     this.transmits = [];
     this.events = [];
     this.goodbye = null;
+    this.violations = 0;
     this.connect(now);
   }
 
@@ -65,7 +68,9 @@ export class Client {
     } catch (error) {
       if (!(error instanceof DecodeError) && !(error instanceof RangeError)) throw error;
       this.transmits.push({ kind: 'close', code: PROTOCOL_VIOLATION, reason: error.message.slice(0, 100) });
-      this.fail(now, `the server sent something unreadable: ${error.message}`, null);
+      this.violations += 1;
+      if (this.violations < VIOLATIONS_MAX) this.fail(now, `the server sent something unreadable: ${error.message}`, null);
+      else this.end('unsupported_version', 'this page and the server do not fit together: reload the page');
     }
   }
 
@@ -144,7 +149,10 @@ export class Client {
     if (now >= this.nextPing) this.ping(now);
     if (!this.visible) return;
     for (const message of this.play.advance(now, this.input)) this.send(message);
-    if (now - this.playingSince > STABLE_MS) this.backoff.reset();
+    if (now - this.playingSince > STABLE_MS) {
+      this.backoff.reset();
+      this.violations = 0;
+    }
   }
 
   /** Refills and returns the view; `seconds` since the last one. */
@@ -186,9 +194,11 @@ export class Client {
   handleTick(now, bytes) {
     const began = performance.now();
     const { play } = this;
-    const { desyncs } = this.stats;
+    const { desyncs, corrections } = this.stats;
+    const pushes = corrections.server_event;
     for (const cell of play.tick(now, bytes)) this.send(ClientMessage.resync(cell));
     if (this.stats.desyncs > desyncs) this.events.push({ kind: 'desync' });
+    if (corrections.server_event > pushes && play.wasThrown()) this.events.push({ kind: 'bumped' });
     this.stats.ticked(play.replica.population);
     this.stats.decodeMs += performance.now() - began;
   }

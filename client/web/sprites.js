@@ -6,6 +6,7 @@ import { playerColour, shade, withAlpha } from './palette.js';
 /** Half the edge of an avatar's picture in units: the nose reaches furthest. */
 const AVATAR_EXTENT = 0.9;
 const NAMES_MAX = 600;
+const LIGHT_RADIUS = 4.5;
 
 export class Sprites {
   constructor(palette) {
@@ -24,6 +25,7 @@ export class Sprites {
     this.shadow = this.makeShadow();
     this.spark = this.makeSpark();
     this.ring = this.makeRing();
+    this.lights = [];
     this.trails = [];
   }
 
@@ -35,6 +37,12 @@ export class Sprites {
   trail(id) {
     const index = id % this.palette.players.length;
     return (this.trails[index] ??= this.glow(0.62, playerColour(this.palette, id), 0.55));
+  }
+
+  /** The light that the own avatar throws on the floor. */
+  light(id) {
+    const index = id % this.palette.players.length;
+    return (this.lights[index] ??= this.glow(LIGHT_RADIUS, playerColour(this.palette, id), 0.12));
   }
 
   name(id, name, isOwn) {
