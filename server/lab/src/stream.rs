@@ -123,7 +123,7 @@ impl Crowd {
         for member in self.members.values_mut() {
             move_on(&self.world, &mut self.random, member);
         }
-        while self.members.len() < self.avatars && !self.random.one_in(4) {
+        while self.members.len() < self.avatars && !self.random.one_in(20) {
             self.join();
         }
         while self.sparks.len() < SPARKS && self.random.one_in(3) {
