@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tickwire_netcode::socket::{AsyncDriver, ConnectOptions, now};
 use tickwire_netcode::{Client, ClientConfig, Event, Replica, SessionState, Stats};
+use tickwire_shared::game::Input;
 use tickwire_shared::wire::Cell;
 use tickwire_shared::{LocalTime, Tick};
 use tokio::sync::watch;
@@ -57,6 +58,8 @@ pub struct BotSetup {
 
 /// The longest that a bot sleeps before it looks whether the phase has changed.
 const NAP: Duration = Duration::from_millis(100);
+/// A body is not guessed further ahead than this, in ticks.
+const AHEAD_TICKS_MAX: i64 = 30;
 /// For how long a leaving bot waits until its last words have left.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -85,6 +88,7 @@ pub async fn play(
         seen: None,
         arrived: None,
         counted_ticks: 0,
+        input: Input::IDLE,
     };
     bot.tally.started = 1;
     loop {
@@ -117,6 +121,7 @@ struct Bot {
     /// When the last ticks came.
     arrived: Option<LocalTime>,
     counted_ticks: u64,
+    input: Input,
 }
 
 impl Bot {
@@ -180,12 +185,13 @@ impl Bot {
         let new = ticks.saturating_sub(std::mem::replace(&mut self.counted_ticks, ticks));
         self.progress.ticks.fetch_add(new, Relaxed);
         if self.brain.wants_to_look(tick) {
-            self.look_around(tick);
+            self.look_around(tick, now);
         }
-        self.client.set_input(self.brain.input());
+        self.input = self.brain.input();
+        self.client.set_input(self.input);
     }
 
-    fn look_around(&mut self, tick: Tick) {
+    fn look_around(&mut self, tick: Tick, now: LocalTime) {
         let (Some(world), Some(me)) = (self.client.world(), self.client.player()) else {
             return;
         };
@@ -193,11 +199,16 @@ impl Bot {
         let Some(avatar) = replica.avatar(me) else {
             return;
         };
+        // The stream is as old as the line is long. Brains want the body where their next input
+        // will find it; that the input has not changed on the way is near enough for them.
+        let now_tick = self.client.clock_ticks(now).unwrap_or_default();
+        let ahead = (now_tick as i64 - i64::from(tick.0)).clamp(0, AHEAD_TICKS_MAX);
+        let body = (0..ahead).fold(avatar.body, |body, _| world.step(&body, &self.input));
         let senses = Senses {
             tick,
             world,
             me,
-            body: avatar.body,
+            body,
             sight: replica,
         };
         self.brain.look(&senses, &mut self.finder.borrow_mut());
