@@ -10,7 +10,7 @@
 //!
 //! depends on the line alone, not on what the clock did meanwhile. That makes the controller free
 //! of the delay of its own feedback: it never integrates an error that is already on its way to
-//! being corrected. It keeps the deliveries of half a minute, takes the quantile that may be late,
+//! being corrected. It keeps the deliveries of two minutes, takes the quantile that may be late,
 //! and steers the phase to where that quantile has the least margin. How late after its tick an
 //! input is sampled (a caller with frames samples up to one frame late) is known exactly and for
 //! every tick; the worst of it is added to the lead instead of being guessed from deliveries.
@@ -43,8 +43,11 @@ use tickwire_shared::{LocalTime, Tick, TickRate};
 pub struct ClockConfig {
     /// The share of inputs that may come late. Smaller means a longer lead on a jittery line.
     pub late_share: f64,
-    /// The margin that this share shall still have.
+    /// The margin that this share shall still have at least. The spread of the deliveries is
+    /// added: a line whose worst is far from its middle has not shown its worst yet.
     pub margin_min: Duration,
+    /// The spread counts up to here.
+    pub margin_spread_max: Duration,
     /// For how long a delivery is remembered.
     pub memory: Duration,
     /// An error that asks for more lead than this jumps.
@@ -58,9 +61,10 @@ pub struct ClockConfig {
 impl Default for ClockConfig {
     fn default() -> ClockConfig {
         ClockConfig {
-            late_share: 0.004,
+            late_share: 0.002,
             margin_min: Duration::from_millis(8),
-            memory: Duration::from_secs(30),
+            margin_spread_max: Duration::from_millis(40),
+            memory: Duration::from_mins(2),
             reset_ahead: Duration::from_millis(120),
             reset_back: Duration::from_millis(500),
             resets: true,
@@ -81,14 +85,15 @@ pub enum ClockState {
 
 /// Deliveries that make a quantile worth steering by.
 const ACQUIRE_SAMPLES: usize = 6;
-/// Deliveries kept at most, whatever the rate: bounds memory and the sort.
-const SAMPLES_MAX: usize = 512;
+/// Deliveries kept at most, whatever the rate: bounds memory and the search for the quantile.
+const SAMPLES_MAX: usize = 1_024;
 /// Sent inputs kept until their margin is reported; older ones are forgotten.
 const SENT_MAX: usize = 128;
 /// The margin saturates here.
 const MARGIN_LATEST: InputMargin = -127;
 /// Time constant of the correction, in seconds.
 const TIME_CONSTANT: f64 = 1.0;
+/// Limits of the slew, as shares of the nominal rate; see the module.
 const SLEW_AHEAD_MAX: f64 = 0.05;
 const SLEW_BACK_MAX: f64 = 0.02;
 /// Errors below this, in ticks, are the resolution of the margin and left alone.
@@ -118,6 +123,9 @@ pub(crate) struct Clock {
     wanted_phase: Option<f64>,
     resets: u64,
     lateness: Lateness,
+    scratch: Vec<f64>,
+    /// What is wanted beyond the delivery of the middle, in ticks.
+    target: f64,
 }
 
 /// How late, in ticks, inputs were sampled at worst: in the present span and in the one before.
@@ -179,6 +187,8 @@ impl Clock {
                 since: now,
                 ..Lateness::default()
             },
+            scratch: Vec::new(),
+            target: 0.0,
         }
     }
 
@@ -208,13 +218,7 @@ impl Clock {
 
     /// The margin that the middle delivery gets when the worst still get theirs, in seconds.
     pub(crate) fn target_seconds(&self) -> f64 {
-        let mut sorted: Vec<f64> = self.deliveries.iter().map(|d| d.ticks).collect();
-        if sorted.is_empty() {
-            return MARGIN_INITIAL.as_secs_f64();
-        }
-        sorted.sort_unstable_by(f64::total_cmp);
-        let spread = sorted[sorted.len() / 2] - self.quantile(&sorted);
-        spread / self.hz + self.config.margin_min.as_secs_f64()
+        self.target / self.hz
     }
 
     /// Sets the clock from the tick that the server runs next, as told by a message that has just
@@ -320,18 +324,20 @@ impl Clock {
     }
 
     fn steer(&mut self, now: LocalTime) {
-        let mut sorted: Vec<f64> = self.deliveries.iter().map(|d| d.ticks).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let mut low = self.quantile(&sorted);
+        let (mut low, mut middle) = self.quantiles();
         let recent = self.deliveries.iter().rev().take(LEVEL_SAMPLES);
         let recent_low = recent.map(|d| d.ticks).fold(f64::INFINITY, f64::min);
-        if sorted.len() > LEVEL_SAMPLES && recent_low - low > LEVEL_CHANGE.as_secs_f64() * self.hz {
+        let level_change = LEVEL_CHANGE.as_secs_f64() * self.hz;
+        if self.deliveries.len() > LEVEL_SAMPLES && recent_low - low > level_change {
             let old = self.deliveries.len() - LEVEL_SAMPLES;
             self.deliveries.drain(..old);
-            low = recent_low;
+            (low, middle) = self.quantiles();
         }
-        let wanted = self.config.margin_min.as_secs_f64() * self.hz - low;
-        self.wanted_phase = Some(wanted + self.lateness.worst());
+        let spread_max = self.config.margin_spread_max.as_secs_f64() * self.hz;
+        let margin = self.config.margin_min.as_secs_f64() * self.hz;
+        let margin = margin + (middle - low).min(spread_max);
+        self.target = middle - low + margin;
+        self.wanted_phase = Some(margin - low + self.lateness.worst());
         self.advance(now);
         let error = self.error_ticks();
         let limit = |limit: Duration| limit.as_secs_f64() * self.hz;
@@ -352,9 +358,21 @@ impl Clock {
         }
     }
 
-    fn quantile(&self, sorted: &[f64]) -> f64 {
-        let at = (sorted.len() as f64 * self.config.late_share) as usize;
-        sorted[at.min(sorted.len() - 1)]
+    /// The delivery that may be late, and the middle one.
+    fn quantiles(&mut self) -> (f64, f64) {
+        self.scratch.clear();
+        self.scratch.extend(self.deliveries.iter().map(|d| d.ticks));
+        let middle = self.scratch.len() / 2;
+        let late = (self.scratch.len() as f64 * self.config.late_share) as usize;
+        let by = f64::total_cmp;
+        let (below, middle, _) = self.scratch.select_nth_unstable_by(middle, by);
+        let middle = *middle;
+        if below.is_empty() {
+            return (middle, middle);
+        }
+        let late = late.min(below.len() - 1);
+        let (_, low, _) = below.select_nth_unstable_by(late, by);
+        (*low, middle)
     }
 
     fn phase(&self) -> f64 {

@@ -13,10 +13,13 @@ use std::time::Duration;
 use tickwire_shared::{LocalTime, Tick, TickRate};
 
 /// For how long an arrival is remembered: long enough to have seen the line's habits, short
-/// enough that a bad half minute is forgiven.
-const MEMORY: Duration = Duration::from_secs(10);
+/// enough that a bad minute is forgiven.
+const MEMORY: Duration = Duration::from_secs(30);
 /// Arrivals kept at most: `MEMORY` at the highest tick rate.
-const ARRIVALS_MAX: usize = 1_280;
+const ARRIVALS_MAX: usize = 3_840;
+/// The latest arrival remembered is waited for as well if it is at most this much later than the
+/// percentile: cheap insurance. What is later yet would cost everyone more than it saves.
+const INSURANCE: Duration = Duration::from_millis(50);
 /// The percentile is computed anew after this many arrivals, and at once for a late one.
 const REFRESH_ARRIVALS: u32 = 8;
 /// Time constants of the playout's error, in seconds. To be late only costs immediacy; to be
@@ -201,11 +204,13 @@ impl Playout {
         self.scratch.extend(self.arrivals.iter().map(|a| a.offset));
         let last = self.scratch.len() - 1;
         let at = (last as f64 * self.config.percentile).ceil() as usize;
-        let (below, percentile, _) = self
+        let (below, percentile, above) = self
             .scratch
             .select_nth_unstable_by(at.min(last), f64::total_cmp);
-        self.percentile = *percentile;
+        let latest = above.iter().copied().fold(*percentile, f64::max);
+        let is_insured = latest - *percentile <= INSURANCE.as_secs_f64() * self.hz;
         self.earliest = below.iter().copied().fold(*percentile, f64::min);
+        self.percentile = if is_insured { latest } else { *percentile };
         self.refresh_in = REFRESH_ARRIVALS;
     }
 

@@ -52,6 +52,12 @@ impl Player {
         Input::new(input.heading(), input.throttle(), input.aim(), dash)
     }
 
+    /// What the keys said last.
+    pub fn holding(&self, now: LocalTime) -> Input {
+        debug_assert!(self.until > now, "asked after `input`");
+        self.input
+    }
+
     /// How often it began to walk, and when it last did.
     pub fn press(&self) -> (u64, LocalTime) {
         (self.presses, self.pressed)

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tickwire_netcode::{Stats, View};
 use tickwire_server::room::Broadcast;
-use tickwire_shared::game::World;
+use tickwire_shared::game::angle::DIRECTION_ONE;
+use tickwire_shared::game::{UNIT, World};
 use tickwire_shared::{LocalTime, PlayerId, Tick};
 
 /// An avatar at rest has moved when it is further off than this, in units.
@@ -154,9 +155,10 @@ impl Measure {
                 && let Some(from) = self.truth_at(other.id, view.playout - frame_ticks)
             {
                 let drawn = (other.position - *before).as_dvec2();
-                excess = drawn - (to - from);
+                let real = to - from;
+                excess = drawn - real;
                 if self.began.is_some() {
-                    self.jump_max = self.jump_max.max(excess.length());
+                    self.jump_max = self.jump_max.max(drawn.length() - real.length());
                     self.jerk_max = self.jerk_max.max((excess - *old_excess).length());
                 }
             }
@@ -179,7 +181,10 @@ impl Measure {
                 let at_rest = |(index, (place, velocity)): (&usize, &(Vec2, Vec2))| {
                     (velocity.length() < 1e-3).then_some((*index, *place))
                 };
-                self.press.waiting = self.press.shown.iter().filter_map(at_rest).collect();
+                let rested = self.press.shown.iter().filter_map(at_rest).collect();
+                // Against a wall a step is no step.
+                let is_free = self.way_is_free(now, peer);
+                self.press.waiting = if is_free { rested } else { BTreeMap::new() };
             }
         }
         let drawn = if index == 0 {
@@ -206,6 +211,18 @@ impl Measure {
                 histogram.saturating_record(micros.max(1));
             }
         }
+    }
+
+    /// Whether the pulsing player has room for its first steps.
+    fn way_is_free(&self, now: LocalTime, peer: &Peer) -> bool {
+        let avatar = peer.id.and_then(|id| peer.client.replica().avatar(id));
+        let Some(avatar) = avatar else { return false };
+        let (x, y) = peer.player.holding(now).heading().direction();
+        let quarter = glam::IVec2::new(x, y) * UNIT / (4 * DIRECTION_ONE);
+        (1..=6).all(|step| {
+            let place = avatar.body.position + quarter * step;
+            self.world.arena.is_free(place)
+        })
     }
 
     fn draw_path(&mut self, now: LocalTime, index: usize, view: &View) {

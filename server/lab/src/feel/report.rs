@@ -45,9 +45,10 @@ pub struct FeelReport {
     pub corrections_resync_per_minute: f64,
     /// The largest correction of the own avatar since the start, server events included.
     pub correction_max_units: f64,
-    /// How far another avatar moved in one frame beyond what it really did, at most.
+    /// How much further than it really did another avatar moved in one frame, at most.
     pub others_jump_max_units: f64,
-    /// The largest change of that from one frame to the next.
+    /// The largest change, from one frame to the next, of the difference between drawn and real
+    /// motion.
     pub others_jerk_max_units: f64,
     /// Share of the time in which others were drawn by extrapolation.
     pub starved_percent: f64,
