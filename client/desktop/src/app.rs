@@ -210,8 +210,15 @@ fn change_screen(
     }
 }
 
-/// With a capital and a full stop, as a player reads it.
+/// With a capital and a full stop and without the system's error numbers, as a player reads it.
 pub(crate) fn sentence(message: &str) -> String {
+    let message = match message.split_once(" (os error ") {
+        Some((before, rest)) => {
+            let after = rest.split_once(')').map_or("", |(_, after)| after);
+            format!("{before}{after}")
+        }
+        None => message.to_owned(),
+    };
     let message = message.trim().trim_end_matches('.');
     let mut chars = message.chars();
     chars.next().map_or_else(String::new, |first| {
@@ -246,5 +253,10 @@ mod tests {
         assert_eq!(sentence("the room is full"), "The room is full.");
         assert_eq!(sentence("  Gone. "), "Gone.");
         assert_eq!(sentence(""), "");
+        let refused = "cannot reach [::1]:1: Connection refused (os error 111)";
+        assert_eq!(
+            sentence(refused),
+            "Cannot reach [::1]:1: Connection refused."
+        );
     }
 }

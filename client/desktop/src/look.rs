@@ -1,7 +1,7 @@
 //! Palette, fonts and textures as one resource, and the few widgets that all panels are made of.
 
 use crate::art::Art;
-use crate::palette::Palette;
+use crate::palette::{Hex, Palette, UiColors};
 use bevy::prelude::*;
 
 /// Everything about appearance that is decided at start-up.
@@ -97,8 +97,8 @@ impl Look {
                 justify_content: JustifyContent::Center,
                 ..default()
             },
-            BackgroundColor(*ui.field),
-            BorderColor::all(*ui.panel_line),
+            BackgroundColor(*button_colors(ui, action, Interaction::None).0),
+            BorderColor::all(*button_colors(ui, action, Interaction::None).1),
             children![(self.label(text, TextSize::Body, *ui.text))],
         )
     }
@@ -139,18 +139,28 @@ fn scale_ui(window: Single<&Window>, mut scale: ResMut<UiScale>) {
 fn tint_buttons(
     look: Res<Look>,
     mut buttons: Query<
-        (&Interaction, &mut BackgroundColor, &mut BorderColor),
-        (Changed<Interaction>, With<Action>),
+        (
+            &Interaction,
+            &Action,
+            &mut BackgroundColor,
+            &mut BorderColor,
+        ),
+        Changed<Interaction>,
     >,
 ) {
-    let ui = &look.palette.ui;
-    for (interaction, mut background, mut border) in &mut buttons {
-        let (fill, line) = match interaction {
-            Interaction::None => (ui.field, ui.panel_line),
-            Interaction::Hovered => (ui.accent_dark, ui.accent),
-            Interaction::Pressed => (ui.accent_dark, ui.text),
-        };
+    for (interaction, action, mut background, mut border) in &mut buttons {
+        let (fill, line) = button_colors(&look.palette.ui, *action, *interaction);
         background.0 = *fill;
         *border = BorderColor::all(*line);
+    }
+}
+
+/// Fill and border. Play is what most people are here for.
+fn button_colors(ui: &UiColors, action: Action, interaction: Interaction) -> (Hex, Hex) {
+    match interaction {
+        Interaction::None if action == Action::Play => (ui.accent_dark, ui.accent),
+        Interaction::None => (ui.field, ui.panel_line),
+        Interaction::Hovered => (ui.accent_dark, ui.text),
+        Interaction::Pressed => (ui.accent, ui.text),
     }
 }

@@ -76,7 +76,6 @@ pub(crate) struct UiColors {
     pub(crate) field: Hex,
     pub(crate) accent: Hex,
     pub(crate) accent_dark: Hex,
-    pub(crate) good: Hex,
     pub(crate) warn: Hex,
     pub(crate) bad: Hex,
     pub(crate) ink: Hex,

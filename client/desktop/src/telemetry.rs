@@ -2,8 +2,9 @@
 
 use crate::app::{Launch, Notice, Screen};
 use crate::controls::Panels;
-use crate::hud::ChatLog;
+use crate::hud::{ChatLog, connection_words};
 use crate::net::{NetEvent, NetSession, NetView, NetcodeSystems};
+use crate::settings::Settings;
 use bevy::prelude::*;
 use serde::Serialize;
 use std::fs::File;
@@ -45,7 +46,8 @@ struct Line {
     leaderboard: bool,
     net_graph: bool,
     chat_lines: u64,
-    notice: String,
+    /// What the screen says about the connection.
+    words: String,
 }
 
 /// The open file and what is counted between lines.
@@ -105,6 +107,7 @@ fn write_line(
     panels: Res<Panels>,
     chat: Res<ChatLog>,
     notice: Res<Notice>,
+    settings: Res<Settings>,
     mut telemetry: ResMut<Telemetry>,
     mut commands: Commands,
 ) {
@@ -125,7 +128,7 @@ fn write_line(
         leaderboard: panels.leaderboard,
         net_graph: panels.net_graph,
         chat_lines: chat.count(),
-        notice: notice.0.clone(),
+        words: connection_words(&session, &settings.server).unwrap_or_else(|| notice.0.clone()),
         ..Line::of_session(&session, &view)
     };
     telemetry.seconds = 0.0;

@@ -11,6 +11,9 @@ const EXIT_NO_WINDOW: u8 = 2;
 /// Exit status of a fault in the program itself, as Rust uses it.
 const EXIT_FAULT: i32 = 101;
 
+/// Characters quoted of what a library said.
+const QUOTE_CHARS_MAX: usize = 72;
+
 /// Why the game cannot be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
@@ -30,21 +33,21 @@ pub fn check_display() -> Result<(), ExitCode> {
     Ok(())
 }
 
-/// From here on a panic ends the process with words instead of a backtrace. With
-/// `RUST_BACKTRACE` set, the backtrace follows, for those who asked for it.
+/// From here on a panic ends the process with words instead of a backtrace. Of a fault of the
+/// program's own, the backtrace follows for those who asked for it by `RUST_BACKTRACE`.
 pub fn install_panic_words() {
     let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let said = message(info);
-        let (words, status) = match recognise(&said) {
-            Some(trouble) => (explain(trouble, &said), EXIT_NO_WINDOW.into()),
-            None => (fault(&said, info), EXIT_FAULT),
-        };
-        eprintln!("{words}");
+        if let Some(trouble) = recognise(&said) {
+            eprintln!("{}", explain(trouble, &said));
+            std::process::exit(EXIT_NO_WINDOW.into());
+        }
+        eprintln!("{}", fault(&said, info));
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
             default_hook(info);
         }
-        std::process::exit(status);
+        std::process::exit(EXIT_FAULT);
     }));
 }
 
@@ -95,8 +98,15 @@ fn explain(trouble: Trouble, said: &str) -> String {
             "Start the game again; if it happens often, update the graphics driver.",
         ),
     };
-    let first_line = said.lines().next().unwrap_or_default();
-    format!("tickwire-client cannot start: {what}.\n  {remedy}\n  (It said: {first_line})")
+    // Enough to search for; the rest is for those who wrote it.
+    let quote: String = said
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(QUOTE_CHARS_MAX)
+        .collect();
+    format!("tickwire-client cannot start: {what}.\n  {remedy}\n  (It said: {quote})")
 }
 
 fn fault(said: &str, info: &PanicHookInfo<'_>) -> String {

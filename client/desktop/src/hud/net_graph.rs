@@ -222,6 +222,7 @@ fn row(look: &Look, metric: Metric, image: Handle<Image>) -> impl Bundle + use<>
     };
     (
         Node {
+            height: px(PLOT_ROWS as f32),
             align_items: AlignItems::Center,
             column_gap: px(8),
             ..default()
@@ -229,12 +230,14 @@ fn row(look: &Look, metric: Metric, image: Handle<Image>) -> impl Bundle + use<>
         children![
             (
                 look.label(metric.label(), TextSize::Small, *ui.muted),
+                TextLayout::no_wrap(),
                 column(102.0)
             ),
             (metric, ImageNode::new(image), plot),
             (
                 Value(metric),
                 look.label("", TextSize::Small, *ui.text),
+                TextLayout::no_wrap(),
                 column(70.0)
             ),
         ],

@@ -24,7 +24,6 @@ impl Canvas {
         self.size
     }
 
-
     pub(super) fn copy_from(&mut self, other: &Canvas) {
         self.pixels.copy_from_slice(&other.pixels);
     }

@@ -166,9 +166,9 @@ fn fade_hint(
     time: Res<Time>,
     view: Res<NetView>,
     camera: Res<FreeCamera>,
-    hint: Single<(&mut Hint, &mut Text, &mut TextColor)>,
+    hint: Single<(&mut Hint, &mut Text, &mut TextColor, &mut Visibility)>,
 ) {
-    let (mut hint, mut text, mut color) = hint.into_inner();
+    let (mut hint, mut text, mut color, mut visibility) = hint.into_inner();
     let words = if view.own.is_some() {
         "WASD or arrows move  ·  mouse aims, held it steers  ·  Space dashes  ·  Enter chats  ·  \
          Tab scores  ·  F3 network  ·  Esc menu"
@@ -184,4 +184,11 @@ fn fade_hint(
         text.0 = words.to_owned();
     }
     color.0.set_alpha(hint.seconds.clamp(0.0, 1.0));
+    // The shadow of text does not fade with it.
+    let shown = if hint.seconds > 0.0 {
+        Visibility::Inherited
+    } else {
+        Visibility::Hidden
+    };
+    visibility.set_if_neq(shown);
 }
