@@ -425,7 +425,9 @@ impl Game {
         let seconds = self
             .viewed
             .map_or(0.0, |viewed| now.since(viewed).as_secs_f32());
-        self.viewed = Some(now);
+        if let Some(viewed) = self.viewed.replace(now) {
+            self.clock.framed(now, now.since(viewed));
+        }
         let Some(newest) = self.replica.tick() else {
             return;
         };

@@ -7,6 +7,7 @@ use crate::player::{Player, Style};
 use crate::profile::Profile;
 use std::time::Duration;
 use tickwire_netcode::{Client, ClientConfig};
+use tickwire_server::room::SessionKey;
 use tickwire_server::session::Session;
 use tickwire_shared::{LocalTime, PlayerId};
 
@@ -44,6 +45,12 @@ pub struct Peer {
     pub connection: Option<Connection>,
     /// When a connection under way will be open.
     pub dialling: Option<LocalTime>,
+    /// The session that the connection under way shall continue: its ticket.
+    pub resumes: Option<SessionKey>,
+    /// The player whom the next `Welcome` must give back.
+    pub must_resume: Option<PlayerId>,
+    /// The player's id when it last had one.
+    pub last_id: Option<PlayerId>,
     /// When the loss of a connection will be noticed by the client.
     pub loss_at: Option<LocalTime>,
     /// The next frame of its screen.
@@ -98,6 +105,9 @@ impl Peer {
             profile: spec.profile,
             connection: None,
             dialling: None,
+            resumes: None,
+            must_resume: None,
+            last_id: None,
             loss_at: None,
             frame_at: now,
             suspended_until: None,

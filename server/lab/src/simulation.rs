@@ -237,7 +237,8 @@ impl Simulation {
             connection.server_loss_at = None;
             connection.server_gone = true;
             let session = connection.session.key();
-            self.end_session(session, index);
+            self.settle_accounts(index);
+            self.room.push(RoomRequest::Detach { session });
         }
         Ok(())
     }
@@ -272,7 +273,8 @@ impl Simulation {
                 let reason = CloseReason::Left;
                 connection.closing = Some((reason.code(), reason.to_string()));
                 let session = connection.session.key();
-                self.end_session(session, index);
+                self.settle_accounts(index);
+                self.room.push(RoomRequest::Leave { session });
             }
             Ok(Received::Forward(request)) => {
                 if let RoomRequest::Input {
@@ -295,11 +297,6 @@ impl Simulation {
         Ok(())
     }
 
-    fn end_session(&mut self, session: SessionKey, index: usize) {
-        self.settle_accounts(index);
-        self.room.push(RoomRequest::Leave { session });
-    }
-
     /// The player of this peer is no longer the peer's: its counts are added up.
     fn settle_accounts(&mut self, index: usize) {
         let peer = &mut self.peers[index];
@@ -316,7 +313,7 @@ impl Simulation {
             let is_noticed = ghost.server_loss_at.is_none_or(|at| at <= now);
             if is_noticed && !ghost.server_gone {
                 let session = ghost.session.key();
-                room.push(RoomRequest::Leave { session });
+                room.push(RoomRequest::Detach { session });
             }
             !is_noticed
         });
@@ -393,6 +390,7 @@ impl Simulation {
             && peer.id.is_none()
         {
             peer.id = Some(id);
+            peer.last_id = Some(id);
             self.inputs.insert(id, InputChecker::default());
             let newest = self.recent.last().expect("a tick has just been run");
             if let Some(avatar) = newest.cell(newest.player(id).cell).avatar(id)
@@ -433,12 +431,19 @@ impl Simulation {
         let key = SessionKey(self.sessions);
         self.sessions += 1;
         let local = self.peers[index].local(self.now);
+        let newest = self.recent.last();
+        let is_present = |id: &PlayerId| {
+            newest.is_some_and(|b| b.cell(b.player(*id).cell).avatar(*id).is_some())
+        };
         let peer = &mut self.peers[index];
+        peer.must_resume = peer
+            .last_id
+            .filter(|id| peer.resumes.is_some() && is_present(id));
         peer.connections += 1;
         let seed = peer.spec.seed ^ peer.connections << 32;
         let forges = self.fault == Some(Fault::DeltaToAwaiting);
         peer.connection = Some(Connection {
-            session: Session::new(key, self.room.info().clone()),
+            session: Session::new(key, self.room.info().clone()).with_ticket(key.0.to_string()),
             up: Line::new(peer.profile.up, seed),
             down: Line::new(peer.profile.down, seed ^ 1),
             wire: WireChecker::new(grid),
@@ -448,10 +453,16 @@ impl Simulation {
             server_gone: false,
         });
         peer.client.handle_connected(local);
-        self.room.push(RoomRequest::Join {
-            session: key,
-            name: format!("peer {index}"),
-            spectator: peer.spec.client.spectator,
+        self.room.push(match peer.resumes.take() {
+            Some(previous) => RoomRequest::Resume {
+                session: key,
+                previous,
+            },
+            None => RoomRequest::Join {
+                session: key,
+                name: format!("peer {index}"),
+                spectator: peer.spec.client.spectator,
+            },
         });
     }
 
@@ -517,7 +528,15 @@ impl Simulation {
         peer.checker.drawn(&peer.client, &view)?;
         while let Some(event) = peer.client.poll_event() {
             match event {
-                Event::Welcomed { .. } => peer.calm_since = peer.calm_since.max(now),
+                Event::Welcomed {
+                    player, resumed, ..
+                } => {
+                    peer.calm_since = peer.calm_since.max(now);
+                    let rule = "resume within the grace period keeps the player";
+                    let expected = peer.must_resume.take();
+                    let kept = expected.is_none() || (resumed && player == expected);
+                    ensure(kept, rule, || format!("{player:?} instead of {expected:?}"))?;
+                }
                 Event::Desync { cell } => {
                     let rule = "a replica never differs from the server's cell";
                     return ensure(false, rule, || format!("{cell} of peer {index}"));
@@ -557,7 +576,9 @@ impl Simulation {
         while let Some(transmit) = self.peers[index].client.poll_transmit() {
             let peer = &mut self.peers[index];
             match transmit {
-                Transmit::Connect { .. } => {
+                Transmit::Connect { resume_ticket } => {
+                    let ticket = resume_ticket.and_then(|ticket| ticket.parse().ok());
+                    peer.resumes = ticket.map(SessionKey);
                     // TCP's handshake and the upgrade: two round trips.
                     let round_trip = peer.profile.up.latency + peer.profile.down.latency;
                     peer.dialling = Some(now + 2 * round_trip);
