@@ -146,8 +146,9 @@ pub struct NetSettings {
     pub send_buffer: usize,
 
     /// Unsent bytes in the kernel per connection above which nothing is added
-    /// (`TCP_NOTSENT_LOWAT`). Small, so that after a stall the newest state leaves first
-    #[arg(long, value_name = "BYTES", default_value_t = 16 * 1_024)]
+    /// (`TCP_NOTSENT_LOWAT`). Small, so that after a stall the newest state leaves first: a tick
+    /// is about a hundred bytes, and 16 kB of them would be six seconds of the past
+    #[arg(long, value_name = "BYTES", default_value_t = 4 * 1_024)]
     pub notsent_lowat: u32,
 }
 
