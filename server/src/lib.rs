@@ -5,11 +5,13 @@
 //! * [`session`]: what one client is due of each tick, and what its messages mean. Pure as well.
 //! * [`worker`]: threads that own rooms and run their ticks at fixed times.
 //! * [`net`]: listener, HTTP, handshake, connections.
+//! * [`admin`]: health, metrics and an operator's page on a listener of its own.
 //! * [`link`]: the only types that cross between workers and network threads.
 //!
 //! The way of data: socket, connection, link, worker, [`room::Room::tick`], broadcast,
 //! [`session::Session::compose`], socket. Cells are encoded once per tick, whoever follows them.
 
+pub mod admin;
 pub mod clock;
 pub mod config;
 pub mod link;

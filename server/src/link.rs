@@ -8,7 +8,7 @@
 //! Towards the network: per room a [`Feed`], the latest broadcasts and a wake-up. The worker
 //! writes and goes on; who reads late finds fewer old ones.
 
-use crate::room::{Broadcast, Room, RoomInfo, RoomRequest, SessionKey};
+use crate::room::{Broadcast, Room, RoomConfig, RoomInfo, RoomRequest, SessionKey, StoredRoom};
 use crossbeam_channel::{Sender, TrySendError};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -182,7 +182,7 @@ impl Drop for Attachment {
 }
 
 /// How new rooms are made.
-pub type RoomFactory = Box<dyn Fn(&str, RoomId) -> Room + Send + Sync>;
+pub type RoomFactory = Box<dyn Fn(&str, RoomId) -> RoomConfig + Send + Sync>;
 
 /// Every room by name.
 pub struct Directory {
@@ -226,7 +226,7 @@ impl Directory {
                 Some(room) => room.clone(),
                 None if rooms.len() >= self.rooms_max => return Err(CloseReason::ServerFull),
                 None => {
-                    let room = self.open(name)?;
+                    let room = self.open(name, None)?;
                     rooms.insert(name.to_owned(), room.clone());
                     room
                 }
@@ -268,19 +268,41 @@ impl Directory {
         is_unused
     }
 
+    /// Requests that wait for each worker.
+    pub fn queue_depths(&self) -> Vec<usize> {
+        let inboxes = self.workers.iter().map(|worker| worker.inbox.len());
+        inboxes.collect()
+    }
+
+    /// Takes up a room from an earlier process.
+    pub fn adopt(&self, stored: StoredRoom) -> Result<(), CloseReason> {
+        let mut rooms = lock(&self.rooms);
+        if rooms.len() >= self.rooms_max || rooms.contains_key(&stored.name) {
+            return Err(CloseReason::ServerFull);
+        }
+        let name = stored.name.clone();
+        let room = self.open(&name, Some(stored))?;
+        rooms.insert(name, room);
+        Ok(())
+    }
+
     /// Every room, by name.
     pub fn rooms(&self) -> Vec<Arc<RoomLink>> {
         lock(&self.rooms).values().cloned().collect()
     }
 
-    fn open(&self, name: &str) -> Result<Arc<RoomLink>, CloseReason> {
+    fn open(&self, name: &str, stored: Option<StoredRoom>) -> Result<Arc<RoomLink>, CloseReason> {
         let id = RoomId(self.next_id.fetch_add(1, Ordering::Relaxed) as u32);
         let worker = self
             .workers
             .iter()
             .min_by_key(|worker| worker.rooms.load(Ordering::Relaxed))
             .ok_or(CloseReason::InternalError)?;
-        let room = (self.factory)(name, id);
+        let config = (self.factory)(name, id);
+        let room = match stored {
+            Some(stored) => Room::restore(config, stored),
+            None => Room::new(config),
+        };
         let link = Arc::new(RoomLink {
             id,
             info: room.info().clone(),

@@ -6,10 +6,14 @@ use anyhow::Context;
 use cli::Command;
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::time::Duration;
 use tickwire_server::config::{LogFormat, ServerConfig, layers};
 use tickwire_server::net::Server;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// Time between two looks at who is still there.
+const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -23,7 +27,11 @@ fn main() -> anyhow::Result<()> {
         None => cli.serve,
         Some(Command::CheckConfig { file }) => return cli::check_config(&file),
         Some(Command::DefaultConfig { markdown: true }) => {
-            print!("{}", layers::reference_table());
+            println!(
+                "{}\n{}",
+                layers::reference_table(),
+                tickwire_server::admin::metrics_table()
+            );
             return Ok(());
         }
         Some(Command::DefaultConfig { .. }) => {
@@ -51,6 +59,7 @@ fn serve(config: ServerConfig, args: &[OsString]) -> anyhow::Result<()> {
         ))
     })?;
     let base = config.base_path.trim_end_matches('/').to_owned();
+    let grace = Duration::from_secs(config.operations.drain_grace);
     let server = Server::start(config)?;
     println!(
         "Tickwire {} listens on {address}: open http://{address}{base}/ in a browser to play, \
@@ -64,12 +73,33 @@ fn serve(config: ServerConfig, args: &[OsString]) -> anyhow::Result<()> {
                 _ = ends.0.recv() => return "SIGINT",
                 _ = ends.1.recv() => return "SIGTERM",
                 _ = ends.2.recv() => reload(&server, args),
+                () = server.drain_wanted() => return "a request on the admin listener",
             }
         }
     });
-    tracing::info!(signal = name, "shutting down");
-    server.shut_down();
+    tracing::info!(cause = name, "shutting down");
+    // Whoever cannot wait for the goodbye sends a second signal.
+    runtime.block_on(async {
+        tokio::select! {
+            () = drain(server, grace) => {}
+            _ = ends.0.recv() => std::process::exit(1),
+            _ = ends.1.recv() => std::process::exit(1),
+        }
+    });
     Ok(())
+}
+
+/// Turns newcomers away, waits for the players to leave by themselves, says goodbye to the rest.
+async fn drain(server: Server, grace: Duration) {
+    server.begin_drain();
+    let empty = async {
+        while server.metrics().players.get() > 0 {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+    };
+    let _ = tokio::time::timeout(grace, empty).await;
+    // Joining threads blocks, and a second signal must still be heard.
+    let _ = tokio::task::spawn_blocking(|| server.shut_down()).await;
 }
 
 /// Reads the settings again and takes up what can change. If something is wrong all stays as it is.

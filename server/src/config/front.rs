@@ -133,7 +133,8 @@ pub struct OperationsSettings {
     pub drain_grace: u64,
 
     /// Seconds over which clients are told to spread their return after the server's end
-    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2,
+          value_parser = clap::value_parser!(u64).range(0..=3_600))]
     pub retry_spread: u64,
 }
 

@@ -102,10 +102,18 @@ impl Door {
         headers: &HeaderMap,
         caller: &mut Caller,
         accepted: &mut Accepted,
+        is_draining: bool,
     ) -> Result<Guest, Refusal> {
         let rules = self.rules();
         let ip = rules.check_address(headers, caller)?;
         rules.check_origin(headers, caller)?;
+        if is_draining {
+            return Err(Refusal {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                error: CloseReason::ServerShutdown.name(),
+                message: "the server is about to stop; try again shortly".into(),
+            });
+        }
         self.gate.join(clock::now()).map_err(too_many)?;
         let mut guest = Guest {
             ip,

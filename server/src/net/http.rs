@@ -93,10 +93,12 @@ fn answer(
     }
     let checked = handshake::check(&request).and_then(|mut accepted| {
         let caller = &mut caller.borrow_mut();
-        let guest = shard
-            .shared
+        let shared = &shard.shared;
+        let is_draining = shared.lifecycle.is_draining();
+        let headers = request.headers();
+        let guest = shared
             .door
-            .check(request.headers(), caller, &mut accepted)?;
+            .check(headers, caller, &mut accepted, is_draining)?;
         Ok((accepted, guest))
     });
     match checked {

@@ -20,6 +20,7 @@ mod pages;
 mod seat;
 mod server;
 mod shard;
+mod state;
 mod tls;
 mod transport;
 

@@ -4,7 +4,7 @@ use crate::clock;
 use crate::link::{Attachment, Departure, RoomLink};
 use crate::room::{RoomRequest, SessionKey};
 use crate::security::Identity;
-use crate::security::tickets::{Claim, Seat, Ticket, TicketError, Tickets};
+use crate::security::tickets::{Claim, Seat, StoredSeat, Ticket, TicketError, Tickets};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -102,6 +102,19 @@ impl TicketOffice {
             self.lock().vacate(clock::now(), session);
         } else {
             self.lock().close(session);
+        }
+    }
+
+    /// All seats, for the next process.
+    pub(super) fn store(&self) -> Vec<StoredSeat> {
+        self.lock().store()
+    }
+
+    /// Takes up the seats of an earlier process.
+    pub(super) fn restore(&self, seats: Vec<StoredSeat>) {
+        let unreadable = self.lock().restore(clock::now(), seats);
+        if unreadable > 0 {
+            tracing::warn!(unreadable, "stored tickets were left out");
         }
     }
 

@@ -2,12 +2,15 @@
 
 use super::door::Door;
 use super::seat::TicketOffice;
+use super::state::State;
 use super::tls::{Tls, TlsError};
 use super::{listener, shard};
-use crate::config::{AuthMode, ConfigError, SecuritySettings, ServerConfig};
+use crate::admin::{self, Lifecycle, Panel};
+use crate::clock;
+use crate::config::{AdminListen, AuthMode, ConfigError, SecuritySettings, ServerConfig};
 use crate::link::{Directory, RoomId, WorkerCommand, WorkerLink};
 use crate::metrics::Metrics;
-use crate::room::{Room, RoomConfig, RoomInfo};
+use crate::room::{RoomConfig, RoomInfo, StoredRoom};
 use crate::worker::{self, WorkerSettings};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -19,6 +22,9 @@ use std::thread::JoinHandle;
 use tickwire_shared::game::World;
 use tickwire_shared::wire::CloseReason;
 use tokio::sync::{mpsc, watch};
+
+/// Characters of the operators' token; shorter ones can be guessed.
+const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 /// What all network threads share.
 #[derive(Debug)]
@@ -32,6 +38,7 @@ pub(super) struct Shared {
     pub(super) tickets: Arc<TicketOffice>,
     pub(super) door: Door,
     pub(super) tls: Option<Tls>,
+    pub(super) lifecycle: Arc<Lifecycle>,
 }
 
 /// A running server. Dropping it ends it without goodbye; see [`Server::shut_down`].
@@ -41,7 +48,8 @@ pub struct Server {
     shared: Arc<Shared>,
     ending: watch::Sender<Option<CloseReason>>,
     network: Vec<JoinHandle<()>>,
-    workers: Vec<(WorkerLink, JoinHandle<()>)>,
+    workers: Vec<(WorkerLink, JoinHandle<Vec<StoredRoom>>)>,
+    admin: Option<(SocketAddr, JoinHandle<()>)>,
 }
 
 /// Why a server does not start.
@@ -61,6 +69,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// The operators' token cannot be read.
+    #[error("--admin-token-file: {0}")]
+    AdminToken(io::Error),
     /// The port file cannot be written.
     #[error("cannot write the port file: {0}")]
     PortFile(io::Error),
@@ -100,10 +111,13 @@ impl Server {
             sessions: AtomicU64::new(1),
             door,
             tls,
+            lifecycle: Arc::default(),
             tickets: Arc::new(TicketOffice::new(config.rooms.resume_grace())),
             config,
         });
+        take_up(&shared);
         let ending = watch::Sender::new(None);
+        let admin = start_admin(&shared, &ending)?;
         let network = start_network(&shared, listener, &ending)?;
         if let Some(path) = &shared.config.port_file {
             write_port(path, address.port()).map_err(StartError::PortFile)?;
@@ -114,12 +128,28 @@ impl Server {
             ending,
             network,
             workers,
+            admin,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the admin listener is, if there is one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Turns newcomers away from here on; who is in stays in.
+    pub fn begin_drain(&self) {
+        self.shared.lifecycle.begin_drain();
+    }
+
+    /// Comes back when an operator has asked for a drain.
+    pub async fn drain_wanted(&self) {
+        self.shared.lifecycle.drain_wanted().await;
     }
 
     /// What it counts.
@@ -145,23 +175,43 @@ impl Server {
     }
 
     /// Says goodbye to everyone, closes, and waits for all threads.
+    ///
+    /// If there is a state folder, rooms and tickets are written there, so that players find their
+    /// places in the next process.
     pub fn shut_down(mut self) {
-        self.stop();
+        self.begin_drain();
+        let rooms = self.stop();
+        let shared = &self.shared;
+        if let Some(dir) = &shared.config.operations.state_dir {
+            let next = shared.sessions.load(std::sync::atomic::Ordering::Relaxed);
+            let state = State::new(next, rooms, shared.tickets.store());
+            match state.write(dir, clock::unix_seconds().0) {
+                Ok(path) => tracing::info!(path = %path.display(), "rooms and tickets written"),
+                Err(error) => tracing::error!(%error, "rooms and tickets could not be written"),
+            }
+        }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Vec<StoredRoom> {
         self.ending.send_replace(Some(CloseReason::ServerShutdown));
         for thread in self.network.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a network thread had failed");
             }
         }
+        let mut rooms = Vec::new();
         for (link, thread) in self.workers.drain(..) {
             let _ = link.commands.send(WorkerCommand::Stop);
-            if thread.join().is_err() {
+            if let Ok(stored) = thread.join() {
+                rooms.extend(stored);
+            } else {
                 tracing::error!("a worker thread had failed");
             }
         }
+        if let Some((_, thread)) = self.admin.take() {
+            let _ = thread.join();
+        }
+        rooms
     }
 }
 
@@ -169,6 +219,79 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Takes up what an earlier process left, if it left something.
+fn take_up(shared: &Shared) {
+    let dir = shared.config.operations.state_dir.as_deref();
+    let Some(state) = dir.and_then(|dir| State::take(dir, clock::unix_seconds().0)) else {
+        return;
+    };
+    let (rooms, seats) = (state.rooms.len(), state.seats.len());
+    let next = state.next_session.max(1);
+    shared
+        .sessions
+        .store(next, std::sync::atomic::Ordering::Relaxed);
+    shared.tickets.restore(state.seats);
+    for room in state.rooms {
+        let name = room.name.clone();
+        if let Err(reason) = shared.directory.adopt(room) {
+            tracing::warn!(room = %name, reason = reason.name(), "a stored room was left out");
+        }
+    }
+    tracing::info!(
+        rooms,
+        seats,
+        "took up rooms and tickets of an earlier process"
+    );
+}
+
+/// Starts the admin listener. At its default address it is a convenience, and a second server on
+/// the same machine does without; at an address that was asked for it must be.
+fn start_admin(
+    shared: &Arc<Shared>,
+    ending: &watch::Sender<Option<CloseReason>>,
+) -> Result<Option<(SocketAddr, JoinHandle<()>)>, StartError> {
+    let operations = &shared.config.operations;
+    let (address, is_required) = match operations.admin_listen {
+        Some(AdminListen::Off) => return Ok(None),
+        Some(AdminListen::At(address)) => (address, true),
+        None => (admin::DEFAULT_ADDRESS, false),
+    };
+    let token = match &operations.admin_token_file {
+        Some(path) => Some(read_token(path).map_err(StartError::AdminToken)?),
+        None => None,
+    };
+    let bound = listener::bind(address).and_then(|l| Ok((l.local_addr()?, l)));
+    let (address, listener) = match bound {
+        Ok(bound) => bound,
+        Err(error) if is_required => return Err(StartError::Listen { address, error }),
+        Err(error) => {
+            tracing::info!(%address, %error, "no admin listener; --admin-listen names another place");
+            return Ok(None);
+        }
+    };
+    tracing::info!(%address, "admin listener: /healthz /readyz /metrics /admin");
+    let panel = Panel {
+        metrics: shared.metrics.clone(),
+        directory: shared.directory.clone(),
+        lifecycle: shared.lifecycle.clone(),
+        token,
+    };
+    let ending = ending.subscribe();
+    let thread = start_thread("admin".to_owned(), move || {
+        admin::serve(listener, panel, ending)
+    })?;
+    Ok(Some((address, thread)))
+}
+
+fn read_token(path: &Path) -> io::Result<String> {
+    let token = std::fs::read_to_string(path)?.trim().to_owned();
+    if token.len() < ADMIN_TOKEN_BYTES_MIN {
+        let words = format!("a token needs at least {ADMIN_TOKEN_BYTES_MIN} characters");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+    }
+    Ok(token)
 }
 
 fn tls_files(security: &SecuritySettings) -> Option<(&Path, &Path)> {
@@ -204,7 +327,7 @@ fn warn_if_open(config: &ServerConfig) {
 fn start_workers(
     config: &ServerConfig,
     directory: &Arc<OnceLock<Arc<Directory>>>,
-) -> io::Result<Vec<(WorkerLink, JoinHandle<()>)>> {
+) -> io::Result<Vec<(WorkerLink, JoinHandle<Vec<StoredRoom>>)>> {
     (0..config.rooms.worker_count())
         .map(|index| {
             let settings = WorkerSettings {
@@ -225,7 +348,7 @@ fn room_factory(
     let resume_grace = config.rooms.resume_grace();
     let seed = config.rooms.seed;
     Box::new(move |name: &str, id: RoomId| {
-        Room::new(RoomConfig {
+        RoomConfig {
             name: name.to_owned(),
             world: world.clone(),
             players_max,
@@ -233,7 +356,7 @@ fn room_factory(
             // The standard library's random state is the seed that needs no further crate.
             seed: seed.unwrap_or_else(|| RandomState::new().hash_one(id)),
             metrics: metrics.clone(),
-        })
+        }
     })
 }
 

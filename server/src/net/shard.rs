@@ -34,9 +34,6 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(250);
 /// Time for all connections to close at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Span over which returning clients are spread after the end of a server.
-const RETRY_SPREAD_MS: u64 = 2_000;
-
 /// Size of the WebSocket library's read buffer, which it fills with zeros at every read: large
 /// ones cost time and memory, and clients send a few bytes at a time.
 const READ_BUFFER_BYTES: usize = 4 * 1_024;
@@ -280,7 +277,8 @@ impl Shard {
         for (key, connection) in connections {
             // Spread by a multiplicative hash, so that neighbours do not come back together.
             let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-            let retry_after = 500 + spread * RETRY_SPREAD_MS / (1 << 32);
+            let spread_ms = self.shared.config.operations.retry_spread * 1_000;
+            let retry_after = 500 + spread * spread_ms / (1 << 32);
             connection.end(reason, Some(retry_after as u32));
         }
         let closed = async {

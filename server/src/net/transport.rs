@@ -5,6 +5,7 @@ use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -35,6 +36,9 @@ impl Transport {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(stream);
         socket.set_send_buffer_size(settings.send_buffer)?;
+        // A peer that acknowledges nothing for so long is gone, whatever the retransmissions say.
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(Some(Duration::from_secs(settings.heartbeat_timeout)))?;
         #[cfg(target_os = "linux")]
         socket.set_tcp_notsent_lowat(settings.notsent_lowat)?;
         Ok(())

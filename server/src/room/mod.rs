@@ -20,6 +20,7 @@ mod resume;
 mod room;
 mod roster;
 mod rules;
+mod stored;
 mod text;
 mod trace;
 
@@ -30,4 +31,5 @@ pub use broadcast::{Broadcast, PlayerRow};
 pub use request::{Admitted, Notice, RESUME_GRACE, RoomConfig, RoomInfo, RoomRequest, SessionKey};
 pub use room::Room;
 pub use roster::Roster;
+pub use stored::{StoredPlayer, StoredRoom};
 pub use text::normalise_name;

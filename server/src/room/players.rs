@@ -79,6 +79,18 @@ impl Players {
         (id, name)
     }
 
+    /// Puts a player under an id beyond all that were given so far; those between are free.
+    pub(super) fn put_at(&mut self, id: PlayerId, player: Player) {
+        assert!(id.index() >= self.rows.len(), "ids in ascending order");
+        while self.rows.len() < id.index() {
+            self.free.push_back(PlayerId(self.rows.len() as u16));
+            self.rows.push(None);
+        }
+        self.names.insert(player.name.clone());
+        self.rows.push(Some(player));
+        self.count += 1;
+    }
+
     /// Takes a player out.
     pub(super) fn remove(&mut self, id: PlayerId) -> Option<Player> {
         let player = self.rows.get_mut(id.index())?.take()?;

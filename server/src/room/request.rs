@@ -113,6 +113,13 @@ pub enum RoomRequest {
         /// Told to its client.
         reason: CloseReason,
     },
+    /// An operator removes a player.
+    KickPlayer {
+        /// The player.
+        player: PlayerId,
+        /// Told to its client.
+        reason: CloseReason,
+    },
 }
 
 /// Something that a broadcast tells one session only.

@@ -26,7 +26,7 @@ use tickwire_shared::{CellId, LocalTime, PlayerId, Tick};
 #[derive(Debug)]
 pub struct Room {
     pub(super) info: Arc<RoomInfo>,
-    players_max: usize,
+    pub(super) players_max: usize,
     /// The tick that runs next.
     pub(super) next: Tick,
     random: Pcg32,
@@ -40,7 +40,7 @@ pub struct Room {
     cells: Vec<Cell>,
     changes: Changes,
     pub(super) news: News,
-    roster: Arc<Roster>,
+    pub(super) roster: Arc<Roster>,
     leaders: Vec<(PlayerId, u32)>,
     scores: Bytes,
     pool: Pool,
@@ -139,10 +139,10 @@ impl Room {
                 arrived,
             } => self.input(player, tick, input, arrived),
             RoomRequest::Chat { player, text } => self.chat(player, &text),
-            RoomRequest::Kick { session, reason } => {
-                if self.members.contains_key(&session) {
-                    self.leave(session);
-                    self.news.notices.push((session, Notice::Ended(reason)));
+            RoomRequest::Kick { session, reason } => self.kick(session, reason),
+            RoomRequest::KickPlayer { player, reason } => {
+                if let Some(session) = self.players.get(player).map(|player| player.session) {
+                    self.kick(session, reason);
                 }
             }
         }
@@ -289,6 +289,13 @@ impl Room {
         self.news
             .notices
             .push((session, Notice::Admitted(admitted)));
+    }
+
+    fn kick(&mut self, session: SessionKey, reason: CloseReason) {
+        if self.members.contains_key(&session) {
+            self.leave(session);
+            self.news.notices.push((session, Notice::Ended(reason)));
+        }
     }
 
     pub(super) fn leave(&mut self, session: SessionKey) {

@@ -6,7 +6,7 @@ use crate::link::{
     Departure, Directory, Envelope, RoomId, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand,
     WorkerLink,
 };
-use crate::room::{Room, RoomRequest, SessionKey};
+use crate::room::{Room, RoomRequest, SessionKey, StoredRoom};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,7 +40,7 @@ pub struct WorkerSettings {
 pub fn spawn(
     index: usize,
     settings: WorkerSettings,
-) -> std::io::Result<(WorkerLink, JoinHandle<()>)> {
+) -> std::io::Result<(WorkerLink, JoinHandle<Vec<StoredRoom>>)> {
     let (inbox, requests) = crossbeam_channel::bounded(WORKER_INBOX_REQUESTS_MAX);
     let (commands, orders) = crossbeam_channel::bounded(COMMANDS_MAX);
     let rooms = Arc::new(AtomicUsize::new(0));
@@ -93,17 +93,26 @@ struct Overruns {
 }
 
 impl Worker {
-    fn run(mut self) {
+    /// Returns its rooms as they are at the end.
+    fn run(mut self) -> Vec<StoredRoom> {
         while !self.is_stopped {
             let next = self.hosted.iter().map(|hosted| hosted.pacer.due()).min();
             let wake = next.unwrap_or_else(|| clock::now() + IDLE_NAP);
             // Waiting for orders is the precise sleep: it ends at an absolute time.
             match self.orders.recv_deadline(clock::instant_of(wake)) {
                 Ok(WorkerCommand::Host(room, link)) => self.host(room, link),
-                Ok(WorkerCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(WorkerCommand::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.run_due(),
             }
         }
+        // Who left for good in the last moment is not stored.
+        for index in 0..self.hosted.len() {
+            self.deliver(index);
+        }
+        self.hosted
+            .iter()
+            .map(|hosted| hosted.room.store())
+            .collect()
     }
 
     fn host(&mut self, room: Box<Room>, link: Arc<RoomLink>) {
@@ -132,6 +141,9 @@ impl Worker {
             let broadcast = hosted.room.tick(start);
             hosted.link.feed.publish(broadcast);
             let took = clock::now().since(began);
+            let metrics = &hosted.link.info.metrics;
+            metrics.tick_seconds.record(took);
+            metrics.tick_lateness_seconds.record(began.since(start));
             hosted.note_use(began);
             self.overruns.account(hosted, took, skipped, began);
         }

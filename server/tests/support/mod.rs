@@ -9,7 +9,7 @@
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tickwire_server::config::ServerConfig;
+use tickwire_server::config::{AdminListen, ServerConfig};
 use tickwire_server::net::Server;
 use tickwire_shared::game::Arena;
 use tickwire_shared::wire::{
@@ -32,6 +32,7 @@ pub fn config() -> ServerConfig {
     };
     config.rooms.workers = Some(1);
     config.net.network_threads = Some(1);
+    config.operations.admin_listen = Some(AdminListen::Off);
     // Whoever is lost is gone, unless a test is about coming back.
     config.rooms.resume_grace = 0;
     config
