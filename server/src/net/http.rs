@@ -49,6 +49,9 @@ pub(super) async fn serve(shard: Rc<Shard>, transport: Transport, caller: Caller
         .serve_connection(TokioIo::new(transport), service)
         .with_upgrades();
     if let Err(error) = connection.await {
+        if error.is_timeout() {
+            shard.shared.metrics.refusals.increment("handshake_timeout");
+        }
         tracing::debug!(%error, "connection ended before a session");
     }
     let Some((upgrade, accepted)) = upgrade.take() else {
