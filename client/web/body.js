@@ -26,6 +26,13 @@ export class Avatars {
     this.aim = new Int16Array(capacity);
     this.dash = new Uint8Array(capacity);
     this.allocateMemory(capacity);
+    /** All columns, for copies of whole rows. */
+    this.columns = [
+      this.id, this.x, this.y, this.vx, this.vy, this.facing, this.dashTicks, this.dashCooldown,
+      this.dashHeading, this.heading, this.throttle, this.aim, this.dash,
+      this.isFree, this.inputAge, this.isAnalog, this.tremor, this.corrected, this.still, this.surprise, this.aimRate,
+      this.accelerationX, this.accelerationY, this.residualX, this.residualY,
+    ];
   }
 
   /** What the cell frame codec remembers of an avatar besides body and input. */
@@ -45,21 +52,11 @@ export class Avatars {
     this.residualY = new Int8Array(capacity);
   }
 
-  /** The columns, for whole-row copies. */
-  columns() {
-    return [
-      this.id, this.x, this.y, this.vx, this.vy, this.facing, this.dashTicks, this.dashCooldown,
-      this.dashHeading, this.heading, this.throttle, this.aim, this.dash,
-      this.isFree, this.inputAge, this.isAnalog, this.tremor, this.corrected, this.still, this.surprise, this.aimRate,
-      this.accelerationX, this.accelerationY, this.residualX, this.residualY,
-    ];
-  }
-
   reserve(capacity) {
     if (capacity <= this.capacity) return;
-    const old = this.columns();
+    const old = this.columns;
     this.allocate(Math.max(capacity, this.capacity * 2));
-    this.columns().forEach((column, index) => column.set(old[index]));
+    this.columns.forEach((column, index) => column.set(old[index]));
   }
 
   clear() {
@@ -69,8 +66,9 @@ export class Avatars {
   /** Opens a row at `at`, with everything zero and no aim. */
   insert(at, id) {
     this.reserve(this.length + 1);
-    for (const column of this.columns()) {
-      column.copyWithin(at + 1, at, this.length);
+    const inMiddle = at < this.length;
+    for (const column of this.columns) {
+      if (inMiddle) column.copyWithin(at + 1, at, this.length);
       column[at] = 0;
     }
     this.id[at] = id;
@@ -79,7 +77,7 @@ export class Avatars {
   }
 
   removeAt(at) {
-    for (const column of this.columns()) column.copyWithin(at, at + 1, this.length);
+    for (const column of this.columns) column.copyWithin(at, at + 1, this.length);
     this.length -= 1;
   }
 
