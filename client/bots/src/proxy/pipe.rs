@@ -51,7 +51,10 @@ impl Pipe<'_> {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(wait_until), if due.is_some() => {
-                    let arrived = under_way.arrived(now());
+                    let now = now();
+                    let late = due.map_or(0, |due| now.since(due).as_micros() as u64);
+                    self.counters.late_max_us.fetch_max(late, Relaxed);
+                    let arrived = under_way.arrived(now);
                     to.write_all(&arrived).await?;
                 }
                 () = tokio::time::sleep(rest.unwrap_or_default()), if rest.is_some() => {}

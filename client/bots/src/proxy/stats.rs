@@ -24,6 +24,7 @@ pub(super) struct DirectionCounters {
     pub(super) delay_us: AtomicU64,
     pub(super) delay_max_us: AtomicU64,
     pub(super) under_way_max: AtomicU64,
+    pub(super) late_max_us: AtomicU64,
 }
 
 /// What a proxy did since it started.
@@ -60,6 +61,8 @@ pub struct DirectionReport {
     pub delay_max_ms: f64,
     /// Most bytes that were under way on one connection.
     pub under_way_max: u64,
+    /// How late the proxy itself was at worst, in milliseconds: a busy machine, not the line.
+    pub own_lateness_max_ms: f64,
 }
 
 impl Counters {
@@ -88,6 +91,7 @@ impl DirectionCounters {
             delay_mean_ms: (delay_ms / segments.max(1) as f64 * 100.0).round() / 100.0,
             delay_max_ms: self.delay_max_us.load(Relaxed) as f64 / 1_000.0,
             under_way_max: self.under_way_max.load(Relaxed),
+            own_lateness_max_ms: self.late_max_us.load(Relaxed) as f64 / 1_000.0,
         }
     }
 }
@@ -103,13 +107,14 @@ impl fmt::Display for ProxyReport {
             writeln!(
                 f,
                 "  {name:<4}          {} bytes in {} segments, {} stalls, delay {:.1} ms mean, \
-                 {:.1} ms max, at most {} bytes under way",
+                 {:.1} ms max, at most {} bytes under way, the proxy itself late by {:.1} ms at most",
                 direction.bytes,
                 direction.segments,
                 direction.stalls,
                 direction.delay_mean_ms,
                 direction.delay_max_ms,
-                direction.under_way_max
+                direction.under_way_max,
+                direction.own_lateness_max_ms
             )?;
         }
         Ok(())
