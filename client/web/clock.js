@@ -8,17 +8,20 @@
 //
 // depends on the line alone, not on what the clock did meanwhile: the controller is free of the
 // delay of its own feedback. It steers the phase to where the share of deliveries that may be
-// late has the least margin.
+// late has the least margin. How late after its tick an input is sampled (up to a frame) is known
+// exactly; the worst of it is added to the lead.
 
 import { INPUT_LEAD_TICKS_MAX, MARGIN_STEPS_PER_TICK } from './limits.js';
 
-const LATE_SHARE = 0.004;
+const LATE_SHARE = 0.002;
 const MARGIN_MIN_MS = 8;
-const MEMORY_MS = 30_000;
+/** The spread of the deliveries is added to the margin, up to here. */
+const MARGIN_SPREAD_MAX_MS = 40;
+const MEMORY_MS = 120_000;
 const RESET_AHEAD_MS = 120;
 const RESET_BACK_MS = 500;
 const ACQUIRE_SAMPLES = 6;
-const SAMPLES_MAX = 512;
+const SAMPLES_MAX = 1024;
 const SENT_MAX = 128;
 const MARGIN_SATURATED = 127;
 /** Time constant of the correction, and how fast it may go: lead grows quickly, shrinks slowly. */
@@ -31,6 +34,10 @@ const DEAD_BAND_TICKS = 0.1;
 const LEVEL_SAMPLES = 8;
 const LEVEL_CHANGE_MS = 150;
 const MARGIN_INITIAL_MS = 30;
+/** Frames further apart than this are hitches, not a habit. */
+const FRAME_MAX_MS = 60;
+/** Long, because frames and ticks of nearly the same rate drift past one another slowly. */
+const LATENESS_SPAN_MS = 30_000;
 
 export class Clock {
   constructor(tickRate, welcomeTick, roundTripMs, now) {
@@ -39,6 +46,8 @@ export class Clock {
     this.resets = 0;
     this.lastMargin = null;
     this.marginTicks = 0;
+    this.scratch = new Float64Array(SAMPLES_MAX);
+    this.lateness = { present: 0, before: 0, since: now };
     this.set(now, welcomeTick, roundTripMs);
   }
 
@@ -63,10 +72,31 @@ export class Clock {
     return true;
   }
 
+  /** The input for `label` is sampled. */
+  sampled(label) {
+    this.noteLateness(this.tick - label);
+  }
+
+  /** The caller draws frames, this long apart: it samples up to a frame late. */
+  framed(apartMs) {
+    if (apartMs <= FRAME_MAX_MS) this.noteLateness(apartMs * this.perMs);
+  }
+
+  noteLateness(ticks) {
+    const { lateness } = this;
+    if (this.now - lateness.since > LATENESS_SPAN_MS) {
+      lateness.before = lateness.present;
+      lateness.present = 0;
+      lateness.since = this.now;
+    }
+    lateness.present = Math.max(lateness.present, Math.min(1, ticks));
+  }
+
   /** An input with this label leaves. */
   sent(label) {
     if (this.sentInputs.length === SENT_MAX) this.sentInputs.shift();
-    this.sentInputs.push({ label, phase: this.phase(), measured: false });
+    const late = Math.min(1, Math.max(0, this.tick - label));
+    this.sentInputs.push({ label, phase: this.phase() - late, measured: false });
   }
 
   /** The server had run `tick` and reported `margin`. Returns whether it was a new measurement. */
@@ -109,14 +139,15 @@ export class Clock {
   }
 
   steer(now) {
-    let low = this.lowDelivery();
+    let [low, middle] = this.quantiles();
     const recent = this.deliveries.slice(-LEVEL_SAMPLES);
     const recentLow = Math.min(...recent.map((delivery) => delivery.ticks));
     if (this.deliveries.length > LEVEL_SAMPLES && recentLow - low > LEVEL_CHANGE_MS * this.perMs) {
       this.deliveries = recent;
-      low = recentLow;
+      [low, middle] = this.quantiles();
     }
-    this.wantedPhase = MARGIN_MIN_MS * this.perMs - low;
+    const margin = MARGIN_MIN_MS * this.perMs + Math.min(middle - low, MARGIN_SPREAD_MAX_MS * this.perMs);
+    this.wantedPhase = margin - low + Math.max(this.lateness.present, this.lateness.before);
     this.advance(now);
     const error = this.errorTicks();
     const jumps = this.tracking
@@ -129,10 +160,13 @@ export class Clock {
     if (this.deliveries.length >= ACQUIRE_SAMPLES) this.tracking = true;
   }
 
-  /** The delivery of which only the share that may be late is worse. */
-  lowDelivery() {
-    const sorted = this.deliveries.map((delivery) => delivery.ticks).sort((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * LATE_SHARE))];
+  /** The delivery of which only the share that may be late is worse, and the middle one. */
+  quantiles() {
+    const count = this.deliveries.length;
+    const sorted = this.scratch.subarray(0, count);
+    for (let at = 0; at < count; at++) sorted[at] = this.deliveries[at].ticks;
+    sorted.sort();
+    return [sorted[Math.floor(count * LATE_SHARE)], sorted[count >> 1]];
   }
 
   phase() {

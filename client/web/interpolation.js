@@ -148,12 +148,11 @@ export class Interpolation {
   /** Fills `out` (see view.js) with every avatar but `own` as it stands at `now`. */
   view(replica, now, own, seconds, out) {
     out.count = 0;
-    let tick = this.playout.advance(now);
-    if (Number.isNaN(tick) || this.latest < 0) return;
     const limit = this.latest + this.extrapolationMax;
-    this.lagging = tick > limit;
+    const tick = this.playout.advance(now, this.latest, limit);
+    if (Number.isNaN(tick) || this.latest < 0) return;
+    this.lagging = tick >= limit;
     if (tick > this.latest) this.starvedMs += seconds * 1000;
-    if (this.lagging) tick = limit;
     const guessing = tick > this.latest;
     if (guessing) this.guess(replica, Math.ceil(tick));
     const smooth = this.wasGuess;

@@ -72,7 +72,7 @@ export class NetGraph {
       this.row('Visible avatars', String(play.replica.population));
       this.row('Input margin', `${whole(play.clock.marginTicks * play.world.periodMs)} ms`);
       this.row('Playout delay', `${whole(play.interpolation.playout.delayMs)} ms`);
-      this.row('Decode', `${rates.decodePercent.toFixed(2)} % of a core`);
+      this.row('Decode', `${rates.decodePercent.toFixed(2)} % of time`);
     }
     this.row('Late / pushed / resync', `${corrections.late_input} / ${corrections.server_event} / ${corrections.resync}`);
     this.row('Keyframes', String(stats.keyframes));

@@ -85,6 +85,7 @@ export class Play {
     let messages = NOTHING;
     while (this.inputTick < target) {
       this.inputTick += 1;
+      this.clock.sampled(this.inputTick);
       const message = this.inputMessage(now, this.inputTick, input);
       if (message !== null) messages = messages === NOTHING ? [message] : [...messages, message];
       while (prediction.tick < this.inputTick - 1 && prediction.advance(this.sent ?? IDLE));
@@ -129,6 +130,7 @@ export class Play {
 
   refreshView(now, seconds, view, events) {
     const { prediction, interpolation } = this;
+    this.clock.framed(seconds * 1000);
     view.hasOwn = this.player !== null && prediction.ready;
     view.tick = this.replica.tick;
     if (view.hasOwn) {

@@ -26,6 +26,7 @@ function runClock({ hz, latency, jitter, skew = 1, seconds = 30 }) {
     clock.advance(now);
     while (sent < Math.floor(clock.tick)) {
       sent += 1;
+      clock.sampled(sent);
       clock.sent(sent);
       const last = inputs.at(-1)?.arrives ?? 0;
       inputs.push({ tick: sent, arrives: Math.max(last, now + latency / 2 + random() * jitter) });
@@ -81,39 +82,49 @@ test('a clock behind the stream or hopelessly ahead starts anew', () => {
   assert.equal(clock.resets, 2);
 });
 
-test('the playout delay grows fast with jitter and shrinks slowly', () => {
-  const random = seeded(5);
-  const playout = new Playout(33.3);
-  let tick = 0;
-  const run = (seconds, jitter) => {
-    for (const end = tick + seconds * 30; tick < end; tick++) playout.arrived(tick, tick * 33.3 + 50 + random() * jitter);
-  };
-  run(10, 2);
-  const calm = playout.delayMs;
-  assert.ok(calm < 33.3 + 8, `calm delay ${calm}`);
-  run(1, 90);
-  const rough = playout.delayMs;
-  assert.ok(rough > calm + 40, `rough delay ${rough}`);
-  run(0.5, 2);
-  assert.ok(playout.delayMs > rough - 15, 'shrinks slowly');
-  run(30, 2);
-  assert.ok(playout.delayMs < calm + 10, `calm again ${playout.delayMs}`);
+/** Feeds ticks whose message takes `delay(tick)` ms and draws at 60 Hz in between. */
+function runPlayout(playout, first, end, delay) {
+  const period = 1000 / 30;
+  const frames = [];
+  let next = first;
+  let starved = 0;
+  let arrived = 0;
+  for (let now = first * period; next < end; now += 1000 / 60) {
+    while (next < end && Math.max(arrived, next * period + delay(next)) <= now) {
+      arrived = Math.max(arrived, next * period + delay(next));
+      playout.arrived(next, arrived);
+      next += 1;
+    }
+    if (next === first) continue;
+    frames.push(playout.advance(now, next - 1, next + 7));
+    if (frames.at(-1) > next - 1) starved += 1;
+  }
+  return { frames, starved };
+}
+
+test('a steady line is drawn one tick behind', () => {
+  const playout = new Playout(1000 / 30);
+  const { starved } = runPlayout(playout, 0, 300, () => 20);
+  assert.ok(playout.delayMs < 1.3 * (1000 / 30), `${playout.delayMs} ms`);
+  assert.equal(starved, 0);
 });
 
-test('playout never runs backwards and never stands still while ticks arrive', () => {
-  const random = seeded(9);
-  const playout = new Playout(33.3);
-  let arrived = 0;
-  let last = -Infinity;
-  for (let now = 0; now < 20_000; now += 16) {
-    const stalled = now % 3000 < 250 && now > 3000;
-    while (!stalled && arrived * 33.3 + random() * 30 < now) playout.arrived(arrived++, now);
-    const tick = playout.advance(now);
-    if (Number.isNaN(tick)) continue;
-    assert.ok(tick >= last, `from ${last} to ${tick} at ${now} ms`);
-    last = tick;
-  }
-  assert.ok(Math.abs(last - arrived) < 12);
+test('the playout never runs backwards and starves only until the delay has grown', () => {
+  const playout = new Playout(1000 / 30);
+  const stalls = (tick) => (tick % 60 < 55 ? 20 : 160);
+  const { frames } = runPlayout(playout, 0, 600, stalls);
+  for (let at = 1; at < frames.length; at++) assert.ok(frames[at] >= frames[at - 1]);
+  assert.ok(playout.delayMs > 140, `${playout.delayMs} ms`);
+  assert.equal(runPlayout(playout, 600, 900, stalls).starved, 0);
+});
+
+test('a schedule that moved is followed within two seconds', () => {
+  const playout = new Playout(1000 / 30);
+  runPlayout(playout, 0, 300, () => 20);
+  runPlayout(playout, 300, 370, () => 2020);
+  assert.ok(playout.delayMs < 100, `${playout.delayMs} ms after the server skipped time`);
+  runPlayout(playout, 370, 400, () => 20);
+  assert.ok(playout.delayMs < 100, `${playout.delayMs} ms after this machine slept`);
 });
 
 /** A room of one cell with one avatar that walks east. */
