@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "tickwire-client", version)]
 pub struct Options {
-    /// Address of the server, such as ws://127.0.0.1:8080/ws
+    /// Address of the server, such as `ws://127.0.0.1:8080/ws`
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// Name shown to the other players

@@ -20,13 +20,12 @@ fn take(keys: Res<ButtonInput<KeyCode>>, launch: Res<Launch>, mut commands: Comm
     if !keys.just_pressed(KeyCode::F12) {
         return;
     }
-    match free_path(&launch.screenshots) {
-        Some(path) => {
-            commands
-                .spawn(Screenshot::primary_window())
-                .observe(save_to_disk(path));
-        }
-        None => warn!("{} holds too many pictures", launch.screenshots.display()),
+    if let Some(path) = free_path(&launch.screenshots) {
+        commands
+            .spawn(Screenshot::primary_window())
+            .observe(save_to_disk(path));
+    } else {
+        warn!("{} holds too many pictures", launch.screenshots.display());
     }
 }
 

@@ -181,7 +181,7 @@ fn fade_hint(
     let changed = text.0 != words;
     hint.seconds = if changed { HINT_SECONDS } else { seconds };
     if changed {
-        text.0 = words.to_owned();
+        words.clone_into(&mut text.0);
     }
     color.0.set_alpha(hint.seconds.clamp(0.0, 1.0));
     // The shadow of text does not fade with it.

@@ -16,6 +16,8 @@ const AVATARS_DRAWN_MAX: usize = 1_500;
 const NAMES_DRAWN_MAX: usize = 60;
 /// Room around an avatar that belongs to it: its name, in units.
 const AVATAR_REACH: f32 = 2.0;
+/// Copies that one frame adds to a trail; a frame that took longer leaves a gap.
+const COPIES_PER_FRAME_MAX: u16 = 10;
 /// How much a dash stretches the body.
 const DASH_STRETCH: Vec2 = Vec2::new(1.16, 0.88);
 
@@ -218,7 +220,8 @@ fn name_reach(view: &NetView, rig: &CameraRig) -> f32 {
     reach
 }
 
-/// Leaves fading copies behind those who dash.
+/// Leaves fading copies behind those who dash: as many as the frame was long, so that the trail
+/// is as dense at ten frames per second as at a hundred.
 fn lay_trails(
     view: Res<NetView>,
     rig: Res<CameraRig>,
@@ -228,20 +231,26 @@ fn lay_trails(
     mut effects: ResMut<Effects>,
 ) {
     let rules = &look.palette.effects;
+    let interval = rules.trail_interval_seconds;
     *since += time.delta_secs();
-    if *since < rules.trail_interval_seconds || view.lagging {
+    let copies = ((*since / interval) as u16).min(COPIES_PER_FRAME_MAX);
+    if copies == 0 || view.lagging {
         return;
     }
     *since = 0.0;
     for avatar in in_picture(&view, &rig).filter(|avatar| avatar.dashing) {
-        effects.add(Puff {
-            texture: look.art.blot.clone(),
-            color: look.palette.player(avatar.id).with_alpha(0.5),
-            position: avatar.position,
-            layer: layer::TRAIL,
-            seconds: rules.trail_seconds,
-            scale: (look.palette.avatar.radius * 1.5, 0.15),
-            ..Puff::default()
-        });
+        for copy in 0..copies {
+            let ago = f32::from(copy) * interval;
+            let faded = (1.0 - ago / rules.trail_seconds).max(0.1);
+            effects.add(Puff {
+                texture: look.art.blot.clone(),
+                color: look.palette.player(avatar.id).with_alpha(0.55 * faded),
+                position: avatar.position - avatar.velocity * ago,
+                layer: layer::TRAIL,
+                seconds: rules.trail_seconds * faded,
+                scale: (look.palette.avatar.radius * 1.6 * faded, 0.15),
+                ..Puff::default()
+            });
+        }
     }
 }
