@@ -122,8 +122,8 @@ impl Measure {
                 per_minute(corrections.0.resync, corrections.1.resync);
             let size = f64::from(stats.correction_size_max);
             report.correction_max_units = report.correction_max_units.max(size);
-            report.starved_percent += (stats.starved_ms - old.starved_ms)
-                / (seconds as f64 * 10.0 * after.len() as f64);
+            report.starved_percent +=
+                (stats.starved_ms - old.starved_ms) / (seconds as f64 * 10.0 * after.len() as f64);
         }
         report.late_inputs_percent = late as f64 / received.max(1) as f64 * 100.0;
         Feel {
@@ -232,7 +232,11 @@ impl Measure {
             return;
         }
         // Peer 1 wanders; peer 2 watches it.
-        let Some(subject) = self.truth.back().and_then(|(_, p)| p.keys().nth(1).copied()) else {
+        let Some(subject) = self
+            .truth
+            .back()
+            .and_then(|(_, p)| p.keys().nth(1).copied())
+        else {
             return;
         };
         let own = view.own.filter(|own| own.id == subject);

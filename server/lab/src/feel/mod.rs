@@ -62,7 +62,11 @@ pub fn run(profile: Profile, seconds: u64, seed: u64) -> Result<Feel, Violation>
         simulation.join(PeerSpec {
             client,
             profile,
-            style: if index == 0 { Style::Pulse } else { Style::Wander },
+            style: if index == 0 {
+                Style::Pulse
+            } else {
+                Style::Wander
+            },
             frames_per_second: FRAMES_PER_SECOND,
             drift_ppm: index as i64 * 20 - 80,
             epoch: Duration::from_micros(index * 1_234_567),

@@ -12,12 +12,19 @@ pub fn plot(panels: &[(&str, &Path)]) -> anyhow::Result<String> {
     let size = (WIDTH, HEIGHT * panels.len().max(1) as u32);
     let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
     root.fill(&WHITE)?;
-    for (area, (name, path)) in root.split_evenly((panels.len().max(1), 1)).iter().zip(panels) {
+    for (area, (name, path)) in root
+        .split_evenly((panels.len().max(1), 1))
+        .iter()
+        .zip(panels)
+    {
         let points = || path.truth.iter().chain(&path.drawn).chain(&path.own);
         let low = points().map(|point| point.1).fold(f64::INFINITY, f64::min);
-        let high = points().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
+        let high = points()
+            .map(|point| point.1)
+            .fold(f64::NEG_INFINITY, f64::max);
         let end = points().map(|point| point.0).fold(1.0, f64::max);
-        let caption = format!("{name}: an avatar's x on the server, on its own and on another's screen");
+        let caption =
+            format!("{name}: an avatar's x on the server, on its own and on another's screen");
         let mut chart = ChartBuilder::on(area)
             .caption(caption, ("sans-serif", 18))
             .margin(12)
@@ -37,7 +44,10 @@ pub fn plot(panels: &[(&str, &Path)]) -> anyhow::Result<String> {
         ];
         for (label, line, colour) in lines {
             chart
-                .draw_series(LineSeries::new(line.iter().copied(), colour.stroke_width(1)))?
+                .draw_series(LineSeries::new(
+                    line.iter().copied(),
+                    colour.stroke_width(1),
+                ))?
                 .label(label)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
         }

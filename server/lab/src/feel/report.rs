@@ -98,13 +98,24 @@ impl Bars {
         let corrections = report.corrections_late_per_minute + report.corrections_resync_per_minute;
         let measured = [
             ("own input to own screen (p99, ms)", own, Some(self.own_ms)),
-            ("corrections without server events per minute", corrections, self.corrections),
-            ("largest jump of others (units)", report.others_jump_max_units, self.jump),
+            (
+                "corrections without server events per minute",
+                corrections,
+                self.corrections,
+            ),
+            (
+                "largest jump of others (units)",
+                report.others_jump_max_units,
+                self.jump,
+            ),
             ("late inputs (%)", report.late_inputs_percent, self.late),
         ];
         let too_much = |(what, value, bar): (&str, f64, Option<f64>)| {
             let bar = bar.filter(|bar| value > *bar)?;
-            Some(format!("{}: {what} is {value:.3}, the bar is {bar:.3}", report.profile))
+            Some(format!(
+                "{}: {what} is {value:.3}, the bar is {bar:.3}",
+                report.profile
+            ))
         };
         measured.into_iter().filter_map(too_much).collect()
     }
@@ -114,23 +125,40 @@ impl Bars {
 pub fn table(reports: &[FeelReport]) -> String {
     type Row = (&'static str, fn(&FeelReport) -> String);
     let rows: [Row; 13] = [
-        ("own input to own screen, p50 / p99 / max ms", |r| three(r.own_input_to_own_screen_ms)),
+        ("own input to own screen, p50 / p99 / max ms", |r| {
+            three(r.own_input_to_own_screen_ms)
+        }),
         ("own input to others' screens, p50 / p99 / max ms", |r| {
             three(r.own_input_to_others_screens_ms)
         }),
-        ("corrections for late inputs, per minute", |r| two(r.corrections_late_per_minute)),
-        ("corrections for server events, per minute", |r| two(r.corrections_event_per_minute)),
-        ("corrections after gaps, per minute", |r| two(r.corrections_resync_per_minute)),
-        ("largest correction, units", |r| two(r.correction_max_units)),
-        ("others: largest jump in a frame beyond true motion, units", |r| {
-            format!("{:.4}", r.others_jump_max_units)
+        ("corrections for late inputs, per minute", |r| {
+            two(r.corrections_late_per_minute)
         }),
-        ("others: largest jerk, units", |r| format!("{:.4}", r.others_jerk_max_units)),
+        ("corrections for server events, per minute", |r| {
+            two(r.corrections_event_per_minute)
+        }),
+        ("corrections after gaps, per minute", |r| {
+            two(r.corrections_resync_per_minute)
+        }),
+        ("largest correction, units", |r| two(r.correction_max_units)),
+        (
+            "others: largest jump in a frame beyond true motion, units",
+            |r| format!("{:.4}", r.others_jump_max_units),
+        ),
+        ("others: largest jerk, units", |r| {
+            format!("{:.4}", r.others_jerk_max_units)
+        }),
         ("time starved, %", |r| two(r.starved_percent)),
-        ("playout delay, p50 / p99 / max ms", |r| three(r.playout_delay_ms)),
-        ("clock error, p50 / p99 / max ms", |r| three(r.clock_error_ms)),
+        ("playout delay, p50 / p99 / max ms", |r| {
+            three(r.playout_delay_ms)
+        }),
+        ("clock error, p50 / p99 / max ms", |r| {
+            three(r.clock_error_ms)
+        }),
         ("lead over the server, mean ms", |r| two(r.lead_ms)),
-        ("late inputs, %", |r| format!("{:.3}", r.late_inputs_percent)),
+        ("late inputs, %", |r| {
+            format!("{:.3}", r.late_inputs_percent)
+        }),
     ];
     let mut out = String::from("| |");
     for report in reports {
