@@ -152,7 +152,7 @@ pub(crate) fn dev_cert(args: &DevCertArgs) -> anyhow::Result<()> {
         println!("{}", path.display());
     }
     println!(
-        "serve with --tls-cert dev-cert.pem --tls-key dev-key.pem; clients take --ca dev-ca.pem"
+        "serve with --tls-cert dev-cert.pem --tls-key dev-key.pem; let clients trust dev-ca.pem"
     );
     Ok(())
 }

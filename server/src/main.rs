@@ -6,6 +6,7 @@ use anyhow::Context;
 use cli::Command;
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::process::ExitCode;
 use std::time::Duration;
 use tickwire_server::config::{LogFormat, ServerConfig, layers};
 use tickwire_server::net::Server;
@@ -15,7 +16,18 @@ use tracing_subscriber::EnvFilter;
 /// Time between two looks at who is still there.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // In words and without a backtrace: what stops the server here is its environment.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let cli = cli::parse(&args).map_err(|error| match error.downcast::<clap::Error>() {
         // Help and versions are errors to the parser, which knows how to print them.
