@@ -7,6 +7,8 @@ import { playerColour, shade, withAlpha } from './palette.js';
 const AVATAR_EXTENT = 0.9;
 const NAMES_MAX = 600;
 const LIGHT_RADIUS = 4.5;
+/** Close by, avatars grow and their names do not. */
+const NAME_PIXELS_MAX = 26;
 
 export class Sprites {
   constructor(palette) {
@@ -138,7 +140,7 @@ export class Sprites {
   }
 
   makeName(name, isOwn) {
-    const height = Math.max(11, Math.round(this.palette.avatar.name_height * this.scale));
+    const height = Math.min(NAME_PIXELS_MAX, Math.max(11, Math.round(this.palette.avatar.name_height * this.scale)));
     const font = `600 ${height}px system-ui, sans-serif`;
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d');
