@@ -36,10 +36,26 @@ use record::Purpose;
 use serde::{Deserialize, Serialize};
 
 /// The replicated state of one cell at the end of one tick. Both lists are in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cell {
     avatars: Vec<Avatar>,
     sparks: Vec<Spark>,
+}
+
+/// Written out, because the derived `clone_from` gives the memory back and takes new: a room copies
+/// every cell every tick.
+impl Clone for Cell {
+    fn clone(&self) -> Cell {
+        Cell {
+            avatars: self.avatars.clone(),
+            sparks: self.sparks.clone(),
+        }
+    }
+
+    fn clone_from(&mut self, source: &Cell) {
+        self.avatars.clone_from(&source.avatars);
+        self.sparks.clone_from(&source.sparks);
+    }
 }
 
 /// Which cell of which tick a frame belongs to. Part of what both ends know.
