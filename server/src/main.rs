@@ -72,10 +72,16 @@ fn serve(config: ServerConfig, args: &[OsString]) -> anyhow::Result<()> {
     })?;
     let base = config.base_path.trim_end_matches('/').to_owned();
     let grace = Duration::from_secs(config.operations.drain_grace);
+    let is_tls = config.security.tls_cert.is_some();
     let server = Server::start(config)?;
+    let (http, ws) = if is_tls {
+        ("https", "wss")
+    } else {
+        ("http", "ws")
+    };
     println!(
-        "Tickwire {} listens on {address}: open http://{address}{base}/ in a browser to play, \
-         or connect a client to ws://{address}{base}/ws (Ctrl-C ends it)",
+        "Tickwire {} listens on {address}: open {http}://{address}{base}/ in a browser to play, \
+         or connect a client to {ws}://{address}{base}/ws (Ctrl-C ends it)",
         env!("CARGO_PKG_VERSION"),
         address = server.address(),
     );
