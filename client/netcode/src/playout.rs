@@ -42,7 +42,7 @@ const JUMP: Duration = Duration::from_millis(600);
 /// server's schedule has moved (it skipped time), and the old level means nothing. No jitter does
 /// that: the line would have to be bad for every single message.
 const LEVEL_RISE: Duration = Duration::from_millis(100);
-const LEVEL_WINDOW: Duration = Duration::from_millis(1_000);
+const LEVEL_WINDOW: Duration = Duration::from_secs(1);
 /// Consecutive arrivals all this much earlier than the percentile: the schedule has moved (this
 /// machine slept), and what was measured before means nothing.
 const SHIFT: Duration = Duration::from_millis(600);
