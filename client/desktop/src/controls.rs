@@ -154,7 +154,9 @@ mod tests {
     fn opposite_keys_cancel_out_and_arrows_are_letters() {
         let pressed = |codes: &[KeyCode]| {
             let mut keys = ButtonInput::default();
-            codes.iter().for_each(|&code| keys.press(code));
+            for &code in codes {
+                keys.press(code);
+            }
             direction(&keys)
         };
         assert_eq!(pressed(&[]), (0, 0));

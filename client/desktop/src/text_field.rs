@@ -110,7 +110,9 @@ mod tests {
 
     fn edited(start: &str, edits: &[Edit]) -> TextField {
         let mut field = TextField::new(start, 12);
-        edits.iter().for_each(|edit| field.apply(edit));
+        for edit in edits {
+            field.apply(edit);
+        }
         field
     }
 
