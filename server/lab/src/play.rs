@@ -1,7 +1,7 @@
 //! Simulated play without a network: what players of all kinds press, the truth that follows, and
 //! the cells that carry it. The trainer learns from it and `measure` weighs it.
 //!
-//! The figures of [`Brain`] (how long people hold a direction, how a mouse moves) are those of the
+//! The figures of `Brain` (how long people hold a direction, how a mouse moves) are those of the
 //! study that chose the codec, so that its results can be compared.
 
 use glam::IVec2;

@@ -1,6 +1,6 @@
 //! One room: the game's state and its tick, without clock, socket or thread.
 //!
-//! [`room`] holds the tick on one page; the other modules are its stages. Everything here is
+//! `room` holds the tick on one page; the other modules are its stages. Everything here is
 //! deterministic: the same configuration and the same requests give the same
 //! [`Room::trace_hash`] on every platform.
 
