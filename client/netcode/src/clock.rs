@@ -125,6 +125,7 @@ pub(crate) struct Clock {
     wanted_phase: Option<f64>,
     resets: u64,
     lateness: Lateness,
+    jumped: bool,
     scratch: Vec<f64>,
     /// What is wanted beyond the delivery of the middle, in ticks.
     target: f64,
@@ -189,6 +190,7 @@ impl Clock {
                 since: now,
                 ..Lateness::default()
             },
+            jumped: false,
             scratch: Vec::new(),
             target: 0.0,
         }
@@ -230,6 +232,7 @@ impl Clock {
         self.value = f64::from(next.0) + ahead;
         self.at = now;
         self.speed = 1.0;
+        self.jumped = true;
         self.state = ClockState::Acquiring;
         self.sent.clear();
         self.deliveries.clear();
@@ -248,6 +251,12 @@ impl Clock {
             self.resets += 1;
         }
         broken && self.config.resets
+    }
+
+    /// Whether the clock has jumped since this was last asked. A jump lands somewhere inside a
+    /// tick, whose sampling is then up to a whole tick late: better leave it to the next.
+    pub(crate) fn take_jump(&mut self) -> bool {
+        std::mem::take(&mut self.jumped)
     }
 
     /// The input for `label` is sampled at `now`.
@@ -362,6 +371,7 @@ impl Clock {
         if jump && self.config.resets {
             self.value += error;
             self.speed = 1.0;
+            self.jumped = true;
             self.resets += u64::from(self.state == ClockState::Tracking);
         }
         if self.deliveries.len() >= ACQUIRE_SAMPLES && self.state == ClockState::Acquiring {

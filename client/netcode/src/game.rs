@@ -175,19 +175,20 @@ impl Game {
             return;
         }
         let due = Tick(self.clock.ticks(scope.now).max(0.0) as u32);
+        let jumped = self.clock.take_jump();
         let sampled = *self.sampled.get_or_insert(due.saturating_sub(1));
         if due < sampled {
             // The clock was set back. The server drops what waits for later labels as soon as an
-            // earlier one comes, so say something at once.
-            self.prediction.truncate(due.saturating_sub(1));
-            self.sampled = Some(due.saturating_sub(1));
+            // earlier one comes, so something is said at the next tick.
+            self.prediction.truncate(due);
+            self.sampled = Some(due);
             self.last_sent = None;
+            return;
         }
-        let sampled = self.sampled.unwrap_or(due);
-        let steps = due.since(sampled);
-        for step in 1..=steps.min(CATCH_UP_TICKS_MAX) {
-            let tick = due.saturating_sub((steps.min(CATCH_UP_TICKS_MAX) - step) as u32);
-            self.sample(scope, tick, tick == due);
+        let steps = due.since(sampled).min(CATCH_UP_TICKS_MAX);
+        for step in 1..=steps {
+            let tick = due.saturating_sub((steps - step) as u32);
+            self.sample(scope, tick, tick == due && !jumped);
         }
     }
 

@@ -73,9 +73,13 @@ impl Player {
                     1 => Throttle::new(2).expect("2 is a throttle"),
                     _ => Throttle::FULL,
                 };
-                let aim = (self.random.next_u32() % 3 == 0).then(|| self.angle());
+                let aim = self
+                    .random
+                    .next_u32()
+                    .is_multiple_of(3)
+                    .then(|| self.angle());
                 self.input = Input::new(self.angle(), throttle, aim, false);
-                if self.random.next_u32() % 6 == 0 {
+                if self.random.next_u32().is_multiple_of(6) {
                     self.dash_until = since + self.millis(30, 120);
                 }
             }

@@ -1,6 +1,6 @@
 //! Named lines, and where their figures come from.
 //!
-//! Latency and bandwidth of the wired profiles are the presets of WebPageTest
+//! Latency and bandwidth of the wired profiles are the presets of `WebPageTest`
 //! (`connectivity.ini.sample`: FIOS 20/5 Mbit/s and 4 ms round trip, Cable 5/1 Mbit/s and 28 ms).
 //! `mobile` is its LTE figure (70 ms round trip) with the bandwidth cut to what a crowded cell
 //! leaves. Jitter on wired lines is what one full-size packet of cross traffic costs on the

@@ -61,7 +61,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Result<Outcome, Violation> {
         .map_or(trouble_ends, |at| at + Duration::from_millis(60));
     simulation.run_until(trouble_ends, &mut ())?;
     for index in 0..simulation.peers.len() {
-        script.show(&mut simulation, index, true);
+        show(&mut simulation, index, true);
     }
     simulation.calm(named("lan").expect("a profile of this crate"));
     let end = trouble_ends + Duration::from_secs(CALM_SECONDS);
@@ -148,8 +148,8 @@ impl Script {
                 let duration = self.millis(100, 4_000);
                 simulation.suspend(index, duration);
             }
-            4 | 5 => self.show(simulation, index, false),
-            6 => self.show(simulation, index, true),
+            4 | 5 => show(simulation, index, false),
+            6 => show(simulation, index, true),
             7 => {
                 let profile = self.profile();
                 simulation.set_profile(index, profile);
@@ -173,12 +173,12 @@ impl Script {
             }
         }
     }
+}
 
-    fn show(&mut self, simulation: &mut Simulation, index: usize, visible: bool) {
-        let peer = &mut simulation.peers[index];
-        if peer.suspended_until.is_none() {
-            let local = peer.local(simulation.now);
-            peer.client.set_visible(local, visible);
-        }
+fn show(simulation: &mut Simulation, index: usize, visible: bool) {
+    let peer = &mut simulation.peers[index];
+    if peer.suspended_until.is_none() {
+        let local = peer.local(simulation.now);
+        peer.client.set_visible(local, visible);
     }
 }

@@ -501,14 +501,14 @@ impl Simulation {
 
     /// The client has given its connection up; the server will notice.
     fn abandon(&mut self, index: usize) {
-        if let Some(mut connection) = self.peers[index].connection.take() {
-            if !connection.server_gone {
-                self.settle_accounts(index);
-                self.peers[index].misplaced_before += connection.up.messages();
-                let soon = self.now + self.peers[index].profile.up.latency;
-                connection.server_loss_at.get_or_insert(soon);
-                self.ghosts.push(connection);
-            }
+        if let Some(mut connection) = self.peers[index].connection.take()
+            && !connection.server_gone
+        {
+            self.settle_accounts(index);
+            self.peers[index].misplaced_before += connection.up.messages();
+            let soon = self.now + self.peers[index].profile.up.latency;
+            connection.server_loss_at.get_or_insert(soon);
+            self.ghosts.push(connection);
         }
         self.peers[index].id = None;
     }

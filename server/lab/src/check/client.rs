@@ -66,7 +66,7 @@ impl ClientChecker {
         self.was_playing = playing && view.tick.0 > 0;
         let own = view.own.iter().map(|own| own.position);
         let mut positions = own.chain(view.others.iter().map(|other| other.position));
-        ensure(positions.all(|p| p.is_finite()), FINITE, || {
+        ensure(positions.all(glam::Vec2::is_finite), FINITE, || {
             format!("{view:?}")
         })
     }
