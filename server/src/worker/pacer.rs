@@ -56,7 +56,13 @@ impl Pacer {
         let late = now.since(due);
         let behind = self.rate.offset_ticks(late);
         let skipped = behind.saturating_sub(CATCH_UP_TICKS_MAX);
-        self.origin = self.origin + self.rate.offset(Tick(skipped));
+        let mut shift = self.rate.offset(Tick(skipped));
+        // Offsets are rounded to microseconds, which may leave one tick more than is caught up.
+        let limit = self.origin + self.rate.offset(self.next + (CATCH_UP_TICKS_MAX + 1));
+        if limit + shift <= now {
+            shift = now.since(limit) + Duration::from_micros(1);
+        }
+        self.origin = self.origin + shift;
         let start = self.due();
         self.next = self.next.next();
         Step::Run { start, skipped }
