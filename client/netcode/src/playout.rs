@@ -37,7 +37,7 @@ const SLOWER_STARVED_MAX: f64 = 0.7;
 const FASTER_MAX: f64 = 0.05;
 /// More than this behind its target the playout jumps ahead: after a hidden tab, a suspended
 /// machine, a stall beyond all delay.
-const JUMP: Duration = Duration::from_millis(600);
+const JUMP: Duration = Duration::from_millis(350);
 /// The earliest of the last `LEVEL_WINDOW` is this much later than the earliest remembered: the
 /// server's schedule has moved (it skipped time), and the old level means nothing. No jitter does
 /// that: the line would have to be bad for every single message.
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn a_steady_line_is_drawn_one_tick_behind() {
         let mut playout = playout();
-        run(&mut playout, 0..300, |_| 20);
+        run(&mut playout, 100..400, |_| 20);
         assert!(playout.delay_seconds() < 1.3 * RATE.seconds());
         assert_eq!(playout.starved(), Duration::ZERO);
     }
@@ -300,7 +300,7 @@ mod tests {
         assert!(playout.delay_seconds() < 3.0 * RATE.seconds());
         assert!(!playout.is_lagging(Tick(369)));
         // This machine slept two seconds without its clock noticing.
-        run(&mut playout, 370..400, |_| 20);
+        run(&mut playout, 431..470, |_| 20);
         assert!(playout.delay_seconds() < 3.0 * RATE.seconds());
     }
 }
