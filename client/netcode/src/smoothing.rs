@@ -14,6 +14,10 @@ const NEGLIGIBLE_UNITS: f32 = 0.001;
 /// error of three units moves less than half a unit per frame.
 const HALF_LIFE_SECONDS: f32 = 0.09;
 
+/// No error shrinks faster than this: what is corrected glides at most as fast as a dash goes,
+/// which is a motion that players know.
+const UNITS_PER_SECOND_MAX: f32 = 20.0;
+
 /// The distance between what is drawn and what is known, on its way to zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Smoothing {
@@ -37,7 +41,8 @@ impl Smoothing {
         if self.error == Vec2::ZERO {
             return;
         }
-        self.error *= (-seconds / HALF_LIFE_SECONDS).exp2();
+        let removed = self.error * (1.0 - (-seconds / HALF_LIFE_SECONDS).exp2());
+        self.error -= removed.clamp_length_max(UNITS_PER_SECOND_MAX * seconds);
         if self.error.length() < NEGLIGIBLE_UNITS {
             self.error = Vec2::ZERO;
         }
