@@ -1,7 +1,8 @@
 //! The example player in Python: it must keep working with the server as it is.
 //!
-//! It runs where `scripts/raw-client` has installed the library `websockets`, or where
-//! `TICKWIRE_PYTHON` names a Python that has it; elsewhere the test says so and passes.
+//! `scripts/python-example`, a step of `scripts/test`, installs the library `websockets` and names
+//! the Python that has it in `TICKWIRE_PYTHON`; then a missing library is a failure. A plain
+//! `cargo test` on a machine without it checks the length only, and says so.
 
 mod support;
 
@@ -18,12 +19,14 @@ async fn the_python_example_walks_a_square() {
     let lines = std::fs::read_to_string(&script).unwrap().lines().count();
     assert!(lines <= LINES_MAX, "{lines} lines");
 
-    let python = std::env::var("TICKWIRE_PYTHON")
-        .unwrap_or_else(|_| format!("{root}/target/raw-client-venv/bin/python"));
+    let named = std::env::var("TICKWIRE_PYTHON");
+    let is_required = named.is_ok();
+    let python = named.unwrap_or_else(|_| format!("{root}/target/raw-client-venv/bin/python"));
     let has_library = Command::new(&python)
         .args(["-c", "import websockets"])
         .output();
     if !has_library.is_ok_and(|output| output.status.success()) {
+        assert!(!is_required, "no `websockets` in the Python {python}");
         eprintln!("no Python with `websockets` at {python}; the example is not run");
         return;
     }
