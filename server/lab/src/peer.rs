@@ -152,7 +152,9 @@ impl Peer {
             waking(self.loss_at),
             waking(connection.and_then(|c| c.down.next_at())),
             connection.and_then(|c| c.up.next_at()),
-            connection.and_then(|c| c.server_loss_at),
+            connection
+                .filter(|c| !c.server_gone)
+                .and_then(|c| c.server_loss_at),
         ]
         .into_iter()
         .flatten()

@@ -27,6 +27,8 @@ const RECENT_MAX: usize = 8;
 const HISTORY_SECONDS: usize = 30;
 /// A session whose newest message needs longer than this is a slow reader and is left out.
 const BACKLOG_MAX: Duration = Duration::from_millis(400);
+/// Events at one moment; more mean that one of them is never taken.
+const STILL_MAX: u32 = 10_000;
 /// After this time without a sign of life the server gives a half-open connection up.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(15);
 /// What a client's queue of messages may hold, in bytes.
@@ -189,6 +191,7 @@ impl Simulation {
 
     /// Runs until `end`, or until something is violated.
     pub fn run_until(&mut self, end: LocalTime, probe: &mut dyn Probe) -> Result<(), Violation> {
+        let mut still = 0;
         loop {
             let next = self.peers.iter().map(Peer::next_at).min();
             let next = next.map_or(self.tick_at, |at| at.min(self.tick_at));
@@ -196,6 +199,8 @@ impl Simulation {
                 self.now = end;
                 return Ok(());
             }
+            still = if next > self.now { 0 } else { still + 1 };
+            assert!(still < STILL_MAX, "time stands still at {:?}", self.now);
             self.now = self.now.max(next);
             self.step(probe).map_err(|(rule, detail)| Violation {
                 at: self.now,
