@@ -562,7 +562,7 @@ impl Simulation {
             && peer
                 .connection
                 .as_ref()
-                .is_some_and(|c| c.server_loss_at.is_none());
+                .is_some_and(|c| c.server_loss_at.is_none() && !c.server_gone);
         if is_settled {
             let tick = peer.client.replica().tick().unwrap_or_default();
             let behind = newest.since(tick) - 1;
