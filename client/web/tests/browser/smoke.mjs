@@ -266,6 +266,9 @@ async function measureDecoding({ stream, skipTicks, runs }) {
   const { readServerMessage } = await load('message.js');
   const { World } = await load('world.js');
   const { Interpolation } = await load('interpolation.js');
+  const { loadModel } = await load('model.js');
+  // The page loads the table of odds too, but may not have it yet.
+  await loadModel(document.baseURI);
   const bytes = Uint8Array.from(atob(stream), (letter) => letter.charCodeAt(0));
   const view = new DataView(bytes.buffer);
   const welcomeEnd = 4 + view.getUint32(0, true);
