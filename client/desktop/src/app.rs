@@ -170,6 +170,8 @@ fn join(
         room: settings.room.trim().to_owned(),
         spectator,
         token: launch.token.clone(),
+        trust: launch.ca.clone().unwrap_or_default(),
+        ..ConnectOptions::default()
     };
     options
         .validate()

@@ -7,9 +7,11 @@
 //! ```
 //!
 //! All three run in `Update`, in this order, once per frame. Prediction and interpolation happen
-//! inside the [`Client`]; a frame copies one [`View`] and never waits for the network.
+//! inside the [`Client`]; a frame copies one [`View`] and never waits for the network. While the
+//! window is hidden the session pauses.
 
 use bevy::prelude::*;
+use bevy::window::{PrimaryWindow, WindowOccluded};
 use std::ops::Deref;
 use tickwire_netcode::socket::{self, ConnectOptions, Driver};
 use tickwire_netcode::{Client, ClientConfig, Event, SessionState, View};
@@ -75,6 +77,8 @@ impl Plugin for NetcodePlugin {
             .init_resource::<LocalInput>()
             .init_resource::<NetView>()
             .add_message::<NetEvent>()
+            // Apps without windows have none.
+            .add_message::<WindowOccluded>()
             .configure_sets(
                 Update,
                 (
@@ -84,7 +88,7 @@ impl Plugin for NetcodePlugin {
                 )
                     .chain(),
             )
-            .add_systems(Update, pump.in_set(NetcodeSystems::Pump));
+            .add_systems(Update, (pause, pump).chain().in_set(NetcodeSystems::Pump));
     }
 }
 
@@ -154,6 +158,26 @@ fn network_thread() -> std::io::Result<tokio::runtime::Runtime> {
         .thread_name("network")
         .enable_all()
         .build()
+}
+
+/// A player who cannot see the window gets no ticks, which spares both ends the work.
+fn pause(
+    mut occlusions: MessageReader<WindowOccluded>,
+    windows: Query<&Window, With<PrimaryWindow>>,
+    mut is_occluded: Local<bool>,
+    mut session: ResMut<NetSession>,
+) {
+    for told in occlusions.read() {
+        if windows.contains(told.window) {
+            *is_occluded = told.occluded;
+        }
+    }
+    // Where a minimised window does not count as occluded, it has no size.
+    let has_no_size = |window: &Window| window.physical_size().min_element() == 0;
+    let is_hidden = *is_occluded || windows.single().is_ok_and(has_no_size);
+    if let Some(client) = session.client_mut() {
+        client.set_visible(socket::now(), !is_hidden);
+    }
 }
 
 fn pump(

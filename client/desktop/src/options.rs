@@ -1,7 +1,8 @@
 //! The command line.
 
 use clap::Parser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tickwire_netcode::socket::{Trust, TrustError};
 
 /// Play Sparks on a Tickwire server.
 ///
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "tickwire-client", version)]
 pub struct Options {
-    /// Address of the server, such as `ws://127.0.0.1:8080/ws`
+    /// Address of the server, such as `ws://127.0.0.1:8080/ws` or `wss://play.example.org/ws`
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// Name shown to the other players
@@ -27,6 +28,10 @@ pub struct Options {
     /// Token for a server that asks for one
     #[arg(long, env = "TICKWIRE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// Believe the certificate authorities in this PEM file about `wss://` servers, instead of
+    /// those that the system knows
+    #[arg(long, value_name = "FILE", value_parser = authorities)]
+    pub ca: Option<Trust>,
     /// Write the client's state to this file as JSON lines
     #[arg(long, value_name = "PATH")]
     pub telemetry: Option<PathBuf>,
@@ -72,6 +77,11 @@ fn window_size(text: &str) -> Result<WindowSize, String> {
         .ok_or_else(|| "expected WIDTHxHEIGHT, each from 320 to 8192".to_owned())
 }
 
+/// Read once and at the start, so that a wrong file is told before any window opens.
+fn authorities(path: &str) -> Result<Trust, TrustError> {
+    Trust::from_file(Path::new(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +93,13 @@ mod tests {
         let options = Options::parse_from(["tickwire-client", "--size", "640x360", "--autojoin"]);
         assert!(options.autojoin && !options.spectate);
         assert_eq!((options.size.width, options.size.height), (640, 360));
+    }
+
+    #[test]
+    fn a_file_without_authorities_is_refused_at_the_start() {
+        let wrong = ["tickwire-client", "--ca", "/nonexistent/ca.pem"];
+        let error = Options::try_parse_from(wrong).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/ca.pem"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One WebSocket connection, or none: what executes a client's transmits.
 
 use super::address::ConnectOptions;
+use super::stream::{self, Stream};
 use crate::{Disconnect, Transmit};
 use futures_util::{SinkExt, StreamExt};
 use std::future::Future;
@@ -8,10 +9,10 @@ use std::pin::Pin;
 use std::time::Duration;
 use tickwire_shared::limits::SERVER_PACKET_BYTES_MAX;
 use tickwire_shared::wire::CloseReason;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -28,7 +29,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long a close frame may take to leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 type Dialling = Pin<Box<dyn Future<Output = Result<Socket, Disconnect>> + Send>>;
 
 /// What happens on a link.
@@ -150,12 +151,7 @@ async fn dial(
 ) -> Result<Socket, Disconnect> {
     let lost = |message: String| Disconnect::Lost { message };
     let target = options.target().map_err(|error| lost(error.to_string()))?;
-    let stream = TcpStream::connect(&target.authority)
-        .await
-        .map_err(|error| lost(format!("cannot reach {}: {error}", target.authority)))?;
-    stream
-        .set_nodelay(true)
-        .map_err(|error| lost(error.to_string()))?;
+    let stream = stream::open(&options, &target).await.map_err(lost)?;
     let mut request = target
         .uri
         .into_client_request()
@@ -178,6 +174,12 @@ async fn dial(
             let status = response.status().as_u16();
             Err(refusal(status, response.body().as_deref().unwrap_or(&[])))
         }
+        Err(Error::Protocol(
+            ProtocolError::HttparseError(_) | ProtocolError::HandshakeIncomplete,
+        )) if target.tls_name.is_none() => Err(lost(format!(
+            "{} does not answer in HTTP; does its address begin with wss:// instead?",
+            target.authority
+        ))),
         Err(error) => Err(lost(format!("the handshake failed: {error}"))),
     }
 }
