@@ -14,6 +14,8 @@ use std::time::Duration;
 use tickwire_shared::TickRate;
 use tickwire_shared::game::{Arena, ArenaError};
 use tickwire_shared::limits::ROOM_PLAYERS_MAX;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Everything that the server can be told.
 #[derive(Args, Clone, Debug)]
@@ -55,9 +57,14 @@ pub struct ServerConfig {
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
 
-    /// Format of the log on standard error; its level comes from `RUST_LOG` (default: info)
+    /// Format of the log on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace, also by module, as in
+    /// `info,tickwire_server::net=debug`. Read again at SIGHUP
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = log_level)]
+    pub log_level: String,
 }
 
 /// What rooms are made of.
@@ -285,6 +292,20 @@ fn half_the_cores() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
+/// A filter as `tracing_subscriber` reads it, but for bare words that are no level: to it they are
+/// modules, so that a misspelt level would silence everything else.
+fn log_level(text: &str) -> Result<String, String> {
+    let is_directive =
+        |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    if text.split(',').all(is_directive) && text.parse::<EnvFilter>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "must be error, warn, info, debug, trace or off, or MODULE=LEVEL, separated by commas"
+            .to_owned(),
+    )
+}
+
 fn players(text: &str) -> Result<usize, String> {
     number(text, ROOM_PLAYERS_MAX)
 }
@@ -321,6 +342,13 @@ mod tests {
             error.contains("--heartbeat-timeout (1 s) must exceed"),
             "{error}"
         );
+        assert_eq!(
+            log_level("warn,tickwire_server::net=debug").unwrap(),
+            "warn,tickwire_server::net=debug"
+        );
+        for bad in ["", " ", "lots", "info,loud", "tickwire_server=lots"] {
+            assert!(log_level(bad).unwrap_err().starts_with("must be "), "{bad}");
+        }
         config.rooms.arena = "nowhere".into();
         let error = config.rooms.load_arena().unwrap_err().to_string();
         assert!(

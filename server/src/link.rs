@@ -11,7 +11,7 @@
 use crate::room::{Broadcast, Room, RoomConfig, RoomInfo, RoomRequest, SessionKey, StoredRoom};
 use crossbeam_channel::{Sender, TrySendError};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tickwire_shared::Tick;
 use tickwire_shared::wire::CloseReason;
@@ -60,6 +60,7 @@ pub struct Feed {
     recent: Mutex<VecDeque<Arc<Broadcast>>>,
     kept: usize,
     latest: watch::Sender<Option<Tick>>,
+    is_closed: AtomicBool,
 }
 
 impl Feed {
@@ -69,6 +70,7 @@ impl Feed {
             recent: Mutex::default(),
             kept: kept.max(1),
             latest: watch::Sender::new(None),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -86,6 +88,17 @@ impl Feed {
         // Outside the lock: it may be the last holder, and then freeing takes time.
         drop(oldest);
         self.latest.send_replace(Some(tick));
+    }
+
+    /// Ends the feed: nothing is published any more, and the readers are woken to see it.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.latest.send_modify(|_| {});
+    }
+
+    /// Whether the feed has ended.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
     }
 
     /// Wakes when something has been published that the receiver has not seen.
@@ -266,6 +279,20 @@ impl Directory {
             rooms.remove(&room.info.name);
         }
         is_unused
+    }
+
+    /// Forgets a room that runs no more, whoever is attached. The next who asks for its name opens
+    /// a new one.
+    pub fn abandon(&self, room: &RoomLink) {
+        let mut rooms = lock(&self.rooms);
+        if rooms
+            .get(&room.info.name)
+            .is_some_and(|open| open.id == room.id)
+        {
+            rooms.remove(&room.info.name);
+        }
+        drop(rooms);
+        room.feed.close();
     }
 
     /// Requests that wait for each worker.

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tickwire_server::config::{LogFormat, ServerConfig, layers};
 use tickwire_server::net::Server;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, reload as log_reload};
 
 /// Time between two looks at who is still there.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
@@ -53,11 +55,11 @@ fn run() -> anyhow::Result<()> {
         Some(Command::Token(args)) => return cli::token(args),
         Some(Command::DevCert(args)) => return cli::dev_cert(&args),
     };
-    start_log(config.log);
-    serve(config, &args)
+    let level = start_log(config.log, &config.log_level)?;
+    serve(config, &args, &level)
 }
 
-fn serve(config: ServerConfig, args: &[OsString]) -> anyhow::Result<()> {
+fn serve(config: ServerConfig, args: &[OsString], level: &LogLevel) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -90,7 +92,7 @@ fn serve(config: ServerConfig, args: &[OsString]) -> anyhow::Result<()> {
             tokio::select! {
                 _ = ends.0.recv() => return "SIGINT",
                 _ = ends.1.recv() => return "SIGTERM",
-                _ = ends.2.recv() => reload(&server, args),
+                _ = ends.2.recv() => reload(&server, args, level),
                 () = server.drain_wanted() => return "a request on the admin listener",
             }
         }
@@ -121,30 +123,37 @@ async fn drain(server: Server, grace: Duration) {
 }
 
 /// Reads the settings again and takes up what can change. If something is wrong all stays as it is.
-fn reload(server: &Server, args: &[OsString]) {
+fn reload(server: &Server, args: &[OsString], level: &LogLevel) {
     let reloaded = cli::parse(args).and_then(|cli| {
         let config = match cli.command {
             Some(Command::Serve(config)) => *config,
             _ => cli.serve,
         };
-        Ok(server.reload(&config)?)
+        let filter = EnvFilter::try_new(&config.log_level)?;
+        server.reload(&config)?;
+        Ok(level.reload(filter)?)
     });
     match reloaded {
         Ok(()) => tracing::info!(
-            "reloaded certificates, keys, origins, proxies and limits; other settings wait for a \
-             restart"
+            "reloaded certificates, keys, origins, proxies, limits and log level; other settings \
+             wait for a restart"
         ),
         Err(error) => tracing::error!(%error, "not reloaded; everything stays as it was"),
     }
 }
 
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+/// What is logged, changeable while the server runs.
+type LogLevel = log_reload::Handle<EnvFilter, Registry>;
+
+fn start_log(format: LogFormat, level: &str) -> anyhow::Result<LogLevel> {
+    let (filter, handle) = log_reload::Layer::new(EnvFilter::try_new(level)?);
+    let log = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log
+            .with(lines.with_ansi(std::io::stderr().is_terminal()))
+            .init(),
+        LogFormat::Json => log.with(lines.json()).init(),
     }
+    Ok(handle)
 }

@@ -147,6 +147,8 @@ metrics! {
     ticks_overrun,
     /// Ticks left out because a worker was too far behind.
     ticks_skipped,
+    /// Rooms ended by a fault of the program in their tick; the other rooms went on.
+    rooms_failed,
     /// Inputs taken over.
     inputs,
     /// Inputs that came after their tick had run; applied at the next tick.

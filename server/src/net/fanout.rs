@@ -42,7 +42,9 @@ pub(super) async fn run(shard: Rc<Shard>, room: Arc<RoomLink>, group: Rc<Group>)
     let mut recent = Vec::new();
     let mut buffer = FrameBuffer::new();
     loop {
-        let is_closed = updates.changed().await.is_err();
+        // A group that begins when all is over would wait for ever.
+        let is_closed =
+            room.feed.is_closed() || updates.changed().await.is_err() || room.feed.is_closed();
         room.feed.copy_into(&mut recent);
         let (mut index, mut served) = (0, 0);
         let (mut packets, mut bytes) = (0, 0);
@@ -69,8 +71,8 @@ pub(super) async fn run(shard: Rc<Shard>, room: Arc<RoomLink>, group: Rc<Group>)
         recent.clear();
         room.info.metrics.packets_sent.add(packets);
         room.info.metrics.bytes_sent.add(bytes);
-        if shard.remove_group_if_empty(room.id, &group) || is_closed {
-            return;
+        if is_closed || group.is_empty() {
+            return shard.remove_group(room.id);
         }
     }
 }

@@ -234,13 +234,9 @@ impl Shard {
         (join(), ticket)
     }
 
-    /// Forgets a group without members. `false` if it has some.
-    pub(super) fn remove_group_if_empty(&self, room: RoomId, group: &Rc<Group>) -> bool {
-        let is_empty = group.is_empty();
-        if is_empty {
-            self.groups.borrow_mut().remove(&room);
-        }
-        is_empty
+    /// Forgets the group of a room. Whoever joins later gets a new one.
+    pub(super) fn remove_group(&self, room: RoomId) {
+        self.groups.borrow_mut().remove(&room);
     }
 
     fn group_of(self: &Rc<Self>, room: &Arc<crate::link::RoomLink>) -> Rc<Group> {

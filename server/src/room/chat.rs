@@ -8,12 +8,25 @@ const CHAT_BURST: u32 = 5;
 /// Seconds after which a player may say one more.
 const CHAT_SECONDS_PER_LINE: u32 = 2;
 
+/// What came out of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// A line.
+    Line,
+    /// Nothing, for the first time since a line.
+    Dry,
+    /// Nothing again.
+    StillDry,
+}
+
 /// How many lines a player may say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChatBucket {
     lines: u32,
     /// When the bucket was last filled.
     filled: Tick,
+    /// The player has been told that the bucket is empty.
+    is_warned: bool,
 }
 
 impl ChatBucket {
@@ -22,11 +35,12 @@ impl ChatBucket {
         ChatBucket {
             lines: CHAT_BURST,
             filled: at,
+            is_warned: false,
         }
     }
 
-    /// Takes one line out; `false` if there is none.
-    pub(super) fn take(&mut self, at: Tick, rate: TickRate) -> bool {
+    /// Takes one line out, if there is one.
+    pub(super) fn take(&mut self, at: Tick, rate: TickRate) -> Taken {
         let period = CHAT_SECONDS_PER_LINE * u32::from(rate.hz());
         let earned = at.0.saturating_sub(self.filled.0) / period;
         if self.lines + earned >= CHAT_BURST {
@@ -36,10 +50,16 @@ impl ChatBucket {
             self.filled = self.filled + earned * period;
         }
         if self.lines == 0 {
-            return false;
+            let is_first = !std::mem::replace(&mut self.is_warned, true);
+            return if is_first {
+                Taken::Dry
+            } else {
+                Taken::StillDry
+            };
         }
         self.lines -= 1;
-        true
+        self.is_warned = false;
+        Taken::Line
     }
 }
 
@@ -51,7 +71,12 @@ mod tests {
     fn a_burst_passes_and_then_one_line_per_period() {
         let rate = TickRate::DEFAULT;
         let mut bucket = ChatBucket::new(Tick(0));
-        let mut said = |tick: u32| (0..10).filter(|_| bucket.take(Tick(tick), rate)).count();
+        let mut said = |tick: u32| {
+            let taken: Vec<Taken> = (0..10).map(|_| bucket.take(Tick(tick), rate)).collect();
+            let count = |kind| taken.iter().filter(|taken| **taken == kind).count();
+            assert!(count(Taken::Dry) <= 1, "one warning per dry spell");
+            count(Taken::Line)
+        };
         assert_eq!(said(0), 5);
         assert_eq!(said(59), 0);
         assert_eq!(said(60), 1);

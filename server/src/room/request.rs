@@ -129,6 +129,8 @@ pub enum Notice {
     Admitted(Admitted),
     /// The session is out: refused, or removed later.
     Ended(CloseReason),
+    /// A line of chat was dropped by the rate limit; told once per dry spell.
+    ChatDropped,
 }
 
 /// What a session is in the room.

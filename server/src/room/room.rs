@@ -1,6 +1,7 @@
 //! The tick of a room on one page: [`Room::tick`].
 
 use super::broadcast::{Broadcast, PlayerRow};
+use super::chat::Taken;
 use super::inputs::Pushed;
 use super::interest::Changes;
 use super::players::Players;
@@ -151,6 +152,11 @@ impl Room {
     /// Runs one tick. `now` is the time at which it was to start, whenever it really does.
     pub fn tick(&mut self, now: LocalTime) -> Arc<Broadcast> {
         let tick = self.next;
+        #[cfg(test)]
+        assert!(
+            &*self.info.name != "faulty" || tick < Tick(3),
+            "made for a test"
+        );
         self.expire_absent(tick);
         self.step(tick, now);
         self.apply_rules(tick);
@@ -339,14 +345,19 @@ impl Room {
         if text.is_empty() {
             return;
         }
-        if player.chat.take(self.next, self.info.world.tick_rate) {
+        let taken = player.chat.take(self.next, self.info.world.tick_rate);
+        if taken == Taken::Line {
             self.info.metrics.chats.increment();
             self.news.chats.push(ServerMessage::Chat {
                 from: Some(id),
                 text,
             });
-        } else {
-            self.info.metrics.chats_dropped.increment();
+            return;
+        }
+        self.info.metrics.chats_dropped.increment();
+        if taken == Taken::Dry {
+            let notice = (player.session, Notice::ChatDropped);
+            self.news.notices.push(notice);
         }
     }
 

@@ -197,13 +197,14 @@ fn chat_reaches_everybody_until_the_bucket_is_empty() {
     let mut room = room("tiny", 2, 0);
     join(&mut room, 1, "ann");
     tick(&mut room);
-    for text in ["  hi\u{0} there", "\u{200b}", "2", "3", "4", "5", "6"] {
+    for text in ["  hi\u{0} there", "\u{200b}", "2", "3", "4", "5", "6", "7"] {
         room.push(RoomRequest::Chat {
             player: PlayerId(0),
             text: text.into(),
         });
     }
-    let said: Vec<_> = control(&tick(&mut room))
+    let told = tick(&mut room);
+    let said: Vec<_> = control(&told)
         .into_iter()
         .map(|message| match message {
             ServerMessage::Chat { text, .. } => text,
@@ -211,7 +212,11 @@ fn chat_reaches_everybody_until_the_bucket_is_empty() {
         })
         .collect();
     assert_eq!(said, ["hi there", "2", "3", "4", "5"]);
-    assert_eq!(room.info().metrics.chats_dropped.get(), 1);
+    assert_eq!(room.info().metrics.chats_dropped.get(), 2);
+    // The player alone is told, and once.
+    let notices: Vec<_> = told.notices(SessionKey(1)).collect();
+    assert_eq!(notices, [&Notice::ChatDropped]);
+    assert_eq!(told.notices(SessionKey(2)).count(), 0);
 }
 
 #[test]

@@ -36,11 +36,12 @@ impl Session {
                     at = index;
                 }
                 Some((_, Notice::Ended(reason))) => ended = Some(reason),
-                None => return Composed::Nothing,
+                Some((_, Notice::ChatDropped)) | None => return Composed::Nothing,
             }
         }
         if let Stage::Playing(mut playing) = self.stage {
             ended = self.find_end(&recent[at..]);
+            self.warn(&playing, recent, out);
             put_control(&mut playing, recent, out);
             if self.paused || ended.is_some() {
                 // No tick is due.
@@ -91,8 +92,9 @@ impl Session {
 
     fn find_answer(&self, recent: &[Arc<Broadcast>]) -> Option<(usize, Notice)> {
         recent.iter().enumerate().find_map(|(index, broadcast)| {
-            let notice = broadcast.notices(self.key).next()?;
-            Some((index, notice.clone()))
+            let mut notices = broadcast.notices(self.key);
+            let answer = notices.find(|notice| **notice != Notice::ChatDropped)?;
+            Some((index, answer.clone()))
         })
     }
 
@@ -100,8 +102,21 @@ impl Session {
         let mut notices = recent.iter().flat_map(|b| b.notices(self.key));
         notices.find_map(|notice| match notice {
             Notice::Ended(reason) => Some(*reason),
-            Notice::Admitted(_) => None,
+            Notice::Admitted(_) | Notice::ChatDropped => None,
         })
+    }
+
+    /// Tells the player, and nobody else, that a line of chat has not been passed on.
+    fn warn(&self, playing: &Playing, recent: &[Arc<Broadcast>], out: &mut Vec<u8>) {
+        let unseen = recent.iter().filter(|b| b.tick() > playing.control_sent);
+        let notices = unseen.flat_map(|b| b.notices(self.key));
+        for _ in notices.filter(|notice| **notice == Notice::ChatDropped) {
+            let warning = ServerMessage::Chat {
+                from: None,
+                text: CHAT_DROPPED.to_owned(),
+            };
+            packet::put_control(&warning, out);
+        }
     }
 
     /// Everything a client must know before the first tick, as it was at `at`.
@@ -220,6 +235,9 @@ impl Session {
         self.subscription.follow_all();
     }
 }
+
+/// What a player reads whose chat was dropped.
+const CHAT_DROPPED: &str = "You write faster than the others can read; your line was not sent.";
 
 /// Bytes that a keyframe takes at least for an avatar: id, position and velocity.
 const KEYFRAME_BYTES_PER_AVATAR_MIN: usize = 4;

@@ -302,3 +302,24 @@ fn a_plain_session_gets_the_newest_tick_in_numbers() {
         Composed::Nothing
     );
 }
+
+#[test]
+fn a_player_is_told_that_a_line_was_not_sent() {
+    let mut rig = Rig::new("tiny", 8, false);
+    rig.run(1);
+    for _ in 0..8 {
+        let Received::Forward(chat) = rig.send(&ClientMessage::Chat { text: "hi".into() }) else {
+            panic!("chat goes to the room");
+        };
+        rig.room.push(chat);
+    }
+    rig.told.clear();
+    rig.run(2);
+    let by_server = |m: &&ServerMessage| matches!(m, ServerMessage::Chat { from: None, text } if text.contains("not sent"));
+    let by_player = |m: &&ServerMessage| matches!(m, ServerMessage::Chat { from: Some(_), .. });
+    assert_eq!(rig.told.iter().filter(by_server).count(), 1);
+    assert_eq!(rig.told.iter().filter(by_player).count(), 5);
+    rig.told.clear();
+    rig.run(1);
+    assert!(!rig.told.iter().any(|m| by_server(&m)), "once");
+}

@@ -6,8 +6,9 @@ use crate::link::{
     Departure, Directory, Envelope, RoomId, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand,
     WorkerLink,
 };
-use crate::room::{Room, RoomRequest, SessionKey, StoredRoom};
+use crate::room::{Broadcast, Room, RoomRequest, SessionKey, StoredRoom};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -131,6 +132,7 @@ impl Worker {
 
     /// Runs one tick of every room that is due.
     fn run_due(&mut self) {
+        let mut failed = Vec::new();
         for index in 0..self.hosted.len() {
             let Step::Run { start, skipped } = self.hosted[index].pacer.step(clock::now()) else {
                 continue;
@@ -138,7 +140,10 @@ impl Worker {
             self.deliver(index);
             let hosted = &mut self.hosted[index];
             let began = clock::now();
-            let broadcast = hosted.room.tick(start);
+            let Some(broadcast) = hosted.tick(start) else {
+                failed.push(hosted.link.id);
+                continue;
+            };
             hosted.link.feed.publish(broadcast);
             let took = clock::now().since(began);
             let metrics = &hosted.link.info.metrics;
@@ -147,7 +152,28 @@ impl Worker {
             hosted.note_use(began);
             self.overruns.account(hosted, took, skipped, began);
         }
+        for room in failed {
+            self.give_up(room);
+        }
         self.close_unused();
+    }
+
+    /// Ends a room whose tick failed. Its players are told and may come back into a new one; the
+    /// worker's other rooms go on.
+    fn give_up(&mut self, room: RoomId) {
+        let Some(index) = self.find(room) else { return };
+        let Hosted { room, link, .. } = self.hosted.remove(index);
+        tracing::error!(
+            room = %link.info.name,
+            tick = room.next_tick().0,
+            "a tick failed; the room is closed"
+        );
+        link.info.metrics.rooms_failed.increment();
+        self.rooms.fetch_sub(1, Ordering::Relaxed);
+        match self.settings.directory.get() {
+            Some(directory) => directory.abandon(&link),
+            None => link.feed.close(),
+        }
     }
 
     /// Gives every waiting request to its room, whichever room's tick it is.
@@ -214,6 +240,12 @@ impl Worker {
 }
 
 impl Hosted {
+    /// Runs one tick; `None` if it panicked, and then the room is in no state to go on. The panic
+    /// itself has been printed.
+    fn tick(&mut self, start: LocalTime) -> Option<Arc<Broadcast>> {
+        catch_unwind(AssertUnwindSafe(|| self.room.tick(start))).ok()
+    }
+
     fn note_use(&mut self, now: LocalTime) {
         self.unused_since = match self.unused_since {
             // Players whose connection was lost keep their room.
@@ -248,5 +280,74 @@ impl Overruns {
             self.unlogged = 0;
             self.logged = Some(now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::room::RoomConfig;
+    use tickwire_shared::game::{Arena, World};
+    use tickwire_shared::{Tick, TickRate};
+
+    /// Longer than anything takes on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn wait_until(what: &str, holds: impl Fn() -> bool) {
+        let deadline = clock::now() + PATIENCE;
+        while !holds() {
+            assert!(clock::now() < deadline, "{what} did not happen");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_room_that_panics_takes_no_other_with_it() {
+        let settings = WorkerSettings {
+            empty_room_time: PATIENCE,
+            directory: Arc::default(),
+        };
+        let (link, thread) = spawn(0, settings.clone()).unwrap();
+        let metrics = Arc::new(Metrics::default());
+        let world = Arc::new(World::new(
+            Arena::named("tiny").unwrap(),
+            TickRate::new(128).unwrap(),
+        ));
+        let counted = metrics.clone();
+        let factory = move |name: &str, _| RoomConfig {
+            metrics: counted.clone(),
+            ..RoomConfig::new(name, world.clone())
+        };
+        let directory = Arc::new(Directory::new(vec![link.clone()], 2, 4, Box::new(factory)));
+        settings.directory.set(directory.clone()).unwrap();
+        let join = |room: &str, key| {
+            let session = SessionKey(key);
+            let name = String::new();
+            let request = RoomRequest::Join {
+                session,
+                name,
+                spectator: false,
+            };
+            directory.attach(room, session, request).unwrap()
+        };
+        let sound = join("sound", 1);
+        let faulty = join("faulty", 2);
+        wait_until("the end of the room", || faulty.room().feed.is_closed());
+        assert!(!directory.has_room("faulty"));
+        wait_until("its count", || metrics.rooms.get() == 1);
+        assert_eq!(metrics.rooms_failed.get(), 1);
+        assert_eq!(link.rooms.load(Ordering::Relaxed), 1);
+
+        let latest = || *sound.room().feed.subscribe().borrow();
+        let before = latest();
+        wait_until("ten more ticks", || latest() > before.map(|tick| tick + 10));
+        assert!(latest() > Some(Tick(10)));
+        link.commands.send(WorkerCommand::Stop).unwrap();
+        let stored = thread.join().unwrap();
+        assert_eq!(
+            stored.iter().map(|room| &*room.name).collect::<Vec<_>>(),
+            ["sound"]
+        );
     }
 }
