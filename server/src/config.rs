@@ -295,8 +295,10 @@ fn half_the_cores() -> usize {
 /// A filter as `tracing_subscriber` reads it, but for bare words that are no level: to it they are
 /// modules, so that a misspelt level would silence everything else.
 fn log_level(text: &str) -> Result<String, String> {
-    let is_directive =
-        |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    let is_directive = |part: &str| {
+        let part = part.trim();
+        part.contains('=') || (!part.is_empty() && part.parse::<LevelFilter>().is_ok())
+    };
     if text.split(',').all(is_directive) && text.parse::<EnvFilter>().is_ok() {
         return Ok(text.to_owned());
     }
