@@ -95,12 +95,19 @@ impl Game {
             .validate()
             .map_err(|_| out_of_range("movement"))?;
         let world = World::with_movement(arena, welcome.tick_rate, welcome.movement);
+        let (world, replica) = match &config.pool {
+            Some(pool) => {
+                let (world, id) = pool.world(world);
+                (world, Replica::pooled(pool.clone(), id))
+            }
+            None => (Arc::new(world), Replica::default()),
+        };
         let mut clock = Clock::new(config.clock, welcome.tick_rate, now);
         clock.set(now, welcome.tick, round_trip);
         Ok(Game {
             player: welcome.player,
             reader: TickReader::new(world.grid),
-            replica: Replica::default(),
+            replica,
             clock,
             prediction: Prediction::default(),
             predicts: config.prediction,
@@ -123,7 +130,7 @@ impl Game {
             viewed: None,
             paused: false,
             after_pause: false,
-            world: Arc::new(world),
+            world,
         })
     }
 

@@ -16,6 +16,7 @@
 //! * prediction and smoothing: the own avatar, at once; interpolation: the others, smoothly.
 //! * [`socket`]: the one place that does I/O, behind the feature `socket`.
 
+mod cell_pool;
 mod client;
 mod clock;
 mod config;
@@ -34,6 +35,7 @@ pub mod socket;
 mod stats;
 mod view;
 
+pub use cell_pool::CellPool;
 pub use client::{Client, Transmit};
 pub use clock::{ClockConfig, ClockState};
 pub use config::{ClientConfig, InterpolationConfig, InterpolationMode};

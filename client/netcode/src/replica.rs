@@ -14,7 +14,9 @@
 //! any               centre moved away                 (not in block)
 //! ```
 
+use crate::cell_pool::CellPool;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tickwire_shared::game::{Spark, World};
 use tickwire_shared::wire::{Avatar, Cell, CellPart, DecodeError, FrameStamp, TickView};
 use tickwire_shared::{CellId, PlayerId, Tick};
@@ -34,11 +36,14 @@ pub struct Replica {
     tick: Option<Tick>,
     centre: CellId,
     cells: BTreeMap<CellId, Held>,
+    /// Where other clients' states are, and the number of this one's world there.
+    pool: Option<(CellPool, usize)>,
 }
 
 #[derive(Debug)]
 struct Held {
-    cell: Cell,
+    /// Shared with other clients of a pool, or with nobody.
+    cell: Arc<Cell>,
     status: CellStatus,
 }
 
@@ -52,7 +57,47 @@ pub(crate) struct Applied {
     pub(crate) skipped: u32,
 }
 
+impl Held {
+    fn apply_delta(
+        &mut self,
+        world: &World,
+        stamp: FrameStamp,
+        bytes: &[u8],
+        pool: Option<&(CellPool, usize)>,
+    ) -> Result<(), DecodeError> {
+        if let Some((pool, world)) = pool {
+            self.cell = pool.delta(*world, &self.cell, stamp, bytes)?;
+            Ok(())
+        } else {
+            Arc::make_mut(&mut self.cell).apply_delta(world, stamp, bytes)
+        }
+    }
+
+    fn apply_keyframe(
+        &mut self,
+        world: &World,
+        stamp: FrameStamp,
+        bytes: &[u8],
+        pool: Option<&(CellPool, usize)>,
+    ) -> Result<(), DecodeError> {
+        if let Some((pool, world)) = pool {
+            self.cell = pool.keyframe(*world, stamp, bytes)?;
+            Ok(())
+        } else {
+            Arc::make_mut(&mut self.cell).apply_keyframe(world, stamp, bytes)
+        }
+    }
+}
+
 impl Replica {
+    /// A replica that takes what others have decoded already.
+    pub(crate) fn pooled(pool: CellPool, world: usize) -> Replica {
+        Replica {
+            pool: Some((pool, world)),
+            ..Replica::default()
+        }
+    }
+
     /// The tick at whose end this state holds; `None` before the first.
     pub fn tick(&self) -> Option<Tick> {
         self.tick
@@ -68,7 +113,7 @@ impl Replica {
         self.cells
             .iter()
             .filter(|(_, copy)| copy.status == CellStatus::Following)
-            .map(|(id, copy)| (*id, &copy.cell))
+            .map(|(id, copy)| (*id, &*copy.cell))
     }
 
     /// A cell that is in step.
@@ -76,7 +121,7 @@ impl Replica {
         self.cells
             .get(&id)
             .filter(|copy| copy.status == CellStatus::Following)
-            .map(|copy| &copy.cell)
+            .map(|copy| &*copy.cell)
     }
 
     /// The status of a cell of the block.
@@ -139,17 +184,18 @@ impl Replica {
     ) -> Result<(), DecodeError> {
         let known = self.cells.contains_key(&stamp.cell);
         let copy = self.cells.entry(stamp.cell).or_insert_with(|| Held {
-            cell: Cell::default(),
+            cell: Arc::default(),
             status: CellStatus::AwaitingKeyframe,
         });
+        let pool = self.pool.as_ref();
         match (part, copy.status) {
             (CellPart::Keyframe(bytes), _) => {
                 applied.keyframes += 1;
-                copy.cell.apply_keyframe(world, stamp, bytes)?;
+                copy.apply_keyframe(world, stamp, bytes, pool)?;
                 copy.status = CellStatus::Following;
             }
             (CellPart::Delta(bytes), CellStatus::Following) => {
-                if applied.skipped > 0 || copy.cell.apply_delta(world, stamp, bytes).is_err() {
+                if applied.skipped > 0 || copy.apply_delta(world, stamp, bytes, pool).is_err() {
                     copy.status = CellStatus::AwaitingKeyframe;
                     applied.desyncs.push(stamp.cell);
                 }
