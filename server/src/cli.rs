@@ -56,6 +56,10 @@ pub(crate) struct TokenArgs {
     /// Who the player is
     #[arg(long, value_name = "ID")]
     sub: String,
+    /// Make this many, one per line, for the players ID0, ID1 and so on: a file for
+    /// `tickwire-bots --token-file`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    count: Option<u32>,
     /// Display name
     #[arg(long)]
     name: Option<String>,
@@ -122,8 +126,9 @@ pub(crate) fn check_config(file: &std::path::Path) -> anyhow::Result<()> {
 }
 
 pub(crate) fn token(args: TokenArgs) -> anyhow::Result<()> {
-    let claims = Claims {
-        sub: args.sub,
+    let key = args.key.load_signing()?;
+    let mut claims = Claims {
+        sub: args.sub.clone(),
         exp: clock::unix_seconds().0 + args.ttl,
         nbf: None,
         name: args.name,
@@ -131,9 +136,16 @@ pub(crate) fn token(args: TokenArgs) -> anyhow::Result<()> {
         iss: args.issuer,
         aud: args.audience,
     };
-    let key = args.key.load_signing()?;
-    let token = make_token(&claims, &key, args.key_id).map_err(|error| anyhow!(error))?;
-    println!("{token}");
+    let mut tokens = String::new();
+    for number in 0..args.count.unwrap_or(1) {
+        if args.count.is_some() {
+            claims.sub = format!("{}{number}", args.sub);
+        }
+        let token = make_token(&claims, &key, args.key_id.clone());
+        tokens.push_str(&token.map_err(|error| anyhow!(error))?);
+        tokens.push('\n');
+    }
+    print!("{tokens}");
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::brain::{Brain, BrainKind, Senses, Sight};
 use crate::path::PathFinder;
+use crate::resume::Before;
 use crate::tally::Tally;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tickwire_netcode::socket::{AsyncDriver, ConnectOptions, now};
-use tickwire_netcode::{Client, ClientConfig, Event, Replica, SessionState, Stats};
+use tickwire_netcode::{CellPool, Client, ClientConfig, Event, Replica, SessionState, Stats};
 use tickwire_shared::game::Input;
 use tickwire_shared::wire::Cell;
 use tickwire_shared::{LocalTime, Tick};
@@ -54,6 +55,8 @@ pub struct BotSetup {
     pub seed: u64,
     /// When to connect, after the fleet has started.
     pub delay: Duration,
+    /// States shared with the other bots of its thread.
+    pub pool: Option<CellPool>,
 }
 
 /// The longest that a bot sleeps before it looks whether the phase has changed.
@@ -75,6 +78,7 @@ pub async fn play(
         seed: setup.seed,
         // The exact replica is all that a brain looks at.
         interpolation: None,
+        pool: setup.pool,
         ..ClientConfig::default()
     };
     let mut driver = AsyncDriver::new(setup.connect);
@@ -87,6 +91,8 @@ pub async fn play(
         measuring: None,
         seen: None,
         arrived: None,
+        before: None,
+        is_resumed: false,
         counted_ticks: 0,
         input: Input::IDLE,
     };
@@ -120,6 +126,10 @@ struct Bot {
     seen: Option<Tick>,
     /// When the last ticks came.
     arrived: Option<LocalTime>,
+    /// As it was when the connection was lost, until it is back.
+    before: Option<Before>,
+    /// Whether the server took up the session of before.
+    is_resumed: bool,
     counted_ticks: u64,
     input: Input,
 }
@@ -128,7 +138,8 @@ impl Bot {
     fn hear(&mut self) {
         while let Some(event) = self.client.poll_event() {
             match event {
-                Event::Welcomed { .. } => {
+                Event::Welcomed { resumed, .. } => {
+                    self.is_resumed = resumed;
                     if self.tally.joined == 0 {
                         self.tally.joined = 1;
                         self.progress.joined.fetch_add(1, Relaxed);
@@ -157,6 +168,9 @@ impl Bot {
 
     fn lost(&mut self, message: &str) {
         self.tally.trouble(message, 1);
+        if self.before.is_none() {
+            self.before = Before::of(&self.client, now());
+        }
         if self.tally.joined > 0 {
             self.tally.disconnects += 1;
             self.progress.lost.fetch_add(1, Relaxed);
@@ -180,6 +194,12 @@ impl Bot {
         {
             let gap = now.since(before).as_micros() as u64;
             self.tally.arrival_gaps.saturating_record(gap);
+        }
+        if let Some(before) = &self.before
+            && let Some(after) = Before::of(&self.client, now)
+        {
+            self.tally.returns.count(before, &after, self.is_resumed);
+            self.before = None;
         }
         let ticks = self.client.stats().ticks_received;
         let new = ticks.saturating_sub(std::mem::replace(&mut self.counted_ticks, ticks));

@@ -6,7 +6,7 @@ use crate::path::PathFinder;
 use crate::proxy::{Line, Pause, Proxy};
 use crate::report::Outcome;
 use crate::tally::Tally;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tickwire_netcode::CellPool;
 use tickwire_netcode::socket::ConnectOptions;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -43,15 +44,18 @@ type Crew = Vec<(Reader, BotSetup)>;
 
 /// Plays as the options say and returns what was seen.
 pub fn run(options: &PlayOptions) -> anyhow::Result<Outcome> {
+    options.check_tokens().map_err(anyhow::Error::msg)?;
     crate::files::raise_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let slow = SlowLines::start(options)?;
+        let connect = connect_options(options);
+        connect.validate()?;
+        let slow = SlowLines::start(options, &connect.authority()?)?;
         let (phase, follow) = watch::channel(Phase::Joining);
         let progress = Arc::new(Progress::default());
-        let crews = crews(options, &slow)?
+        let crews = crews(options, &slow)
             .into_iter()
             .map(|crew| launch(crew, follow.clone(), Arc::clone(&progress)))
             .collect::<std::io::Result<Vec<_>>>()?;
@@ -67,41 +71,47 @@ pub fn run(options: &PlayOptions) -> anyhow::Result<Outcome> {
     })
 }
 
+/// What all bots have in common.
+fn connect_options(options: &PlayOptions) -> ConnectOptions {
+    ConnectOptions {
+        url: options.url.clone(),
+        trust: options.ca.clone().unwrap_or_default(),
+        ..ConnectOptions::default()
+    }
+}
+
 /// Deals the bots to the threads, in turn.
-fn crews(options: &PlayOptions, slow: &SlowLines) -> anyhow::Result<Vec<Crew>> {
+fn crews(options: &PlayOptions, slow: &SlowLines) -> Vec<Crew> {
     let mut crews: Vec<Crew> = vec![Vec::new(); options.threads as usize];
+    // One per thread, so that no thread waits for another.
+    let pools: Vec<CellPool> = crews.iter().map(|_| CellPool::default()).collect();
     for number in 0..options.bots() {
-        let (reader, url) = if number < options.players {
-            (Reader::Fast, options.url.clone())
+        let (reader, via) = if number < options.players {
+            (Reader::Fast, None)
         } else if number < options.players + options.stall_readers {
-            (
-                Reader::Stalling,
-                SlowLines::url(&options.url, slow.stalling)?,
-            )
+            (Reader::Stalling, slow.stalling)
         } else {
-            (
-                Reader::Trickling,
-                SlowLines::url(&options.url, slow.trickling)?,
-            )
+            (Reader::Trickling, slow.trickling)
         };
         let connect = ConnectOptions {
-            url,
             room: options.room_of(number),
             name: format!("{}{number}", options.name_prefix),
-            token: options.token.clone(),
-            ..ConnectOptions::default()
+            token: options.token_of(number),
+            via,
+            ..connect_options(options)
         };
-        connect.validate()?;
+        let thread = (number % options.threads) as usize;
         let setup = BotSetup {
             connect,
             brain: options.brain,
             // Neighbouring seeds give unlike generators; an odd factor spreads them anyway.
             seed: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(number),
             delay: Duration::from_secs_f64(f64::from(number) / options.join_rate),
+            pool: (!options.decode_each).then(|| pools[thread].clone()),
         };
-        crews[(number % options.threads) as usize].push((reader, setup));
+        crews[thread].push((reader, setup));
     }
-    Ok(crews)
+    crews
 }
 
 /// One thread with its share of the bots.
@@ -170,12 +180,12 @@ struct SlowLines {
 }
 
 impl SlowLines {
-    fn start(options: &PlayOptions) -> anyhow::Result<SlowLines> {
+    fn start(options: &PlayOptions, server: &str) -> anyhow::Result<SlowLines> {
         let start = |count: u32, line: Line| -> anyhow::Result<Option<SocketAddr>> {
             if count == 0 {
                 return Ok(None);
             }
-            let server = authority(&options.url)?.to_owned();
+            let server = server.to_owned();
             let proxy = Proxy::bind(([127, 0, 0, 1], 0).into(), server, line)
                 .context("cannot listen for slow readers")?;
             let address = proxy.local_addr()?;
@@ -200,27 +210,6 @@ impl SlowLines {
             trickling: start(options.trickle_readers, trickling)?,
         })
     }
-
-    /// `url` with the address of the line instead of the server's.
-    fn url(url: &str, line: Option<SocketAddr>) -> anyhow::Result<String> {
-        let line = line.context("there is no line for this kind of reader")?;
-        Ok(url.replacen(authority(url)?, &line.to_string(), 1))
-    }
-}
-
-/// `HOST:PORT` of a `ws://` address.
-fn authority(url: &str) -> anyhow::Result<&str> {
-    let rest = url
-        .strip_prefix("ws://")
-        .context("slow readers need an address that begins with ws://")?;
-    let host = rest.split(['/', '?']).next().unwrap_or(rest);
-    if host
-        .rsplit_once(':')
-        .is_none_or(|(_, port)| port.parse::<u16>().is_err())
-    {
-        bail!("slow readers need an address with a port, not `{url}`");
-    }
-    Ok(host)
 }
 
 /// Leads the fleet through its phases and shows how far it is.
@@ -324,7 +313,7 @@ mod tests {
             stalling: None,
             trickling: None,
         };
-        let crews = crews(&options, &slow).unwrap();
+        let crews = crews(&options, &slow);
         assert_eq!(crews.iter().map(Vec::len).collect::<Vec<_>>(), [4, 3, 3]);
         let mut all: Vec<_> = crews
             .into_iter()
@@ -342,14 +331,17 @@ mod tests {
     }
 
     #[test]
-    fn slow_readers_connect_to_their_line() {
+    fn slow_readers_connect_through_their_line() {
+        let args = "tickwire-bots --players 1 --stall-readers 1 --url wss://localhost:1/ws";
+        let options = Cli::parse_from(args.split(' ')).play;
+        let line = Some(([127, 0, 0, 1], 4_321).into());
         let slow = SlowLines {
-            stalling: Some(([127, 0, 0, 1], 4_321).into()),
+            stalling: line,
             trickling: None,
         };
-        let url = SlowLines::url("ws://localhost:8080/ws", slow.stalling).unwrap();
-        assert_eq!(url, "ws://127.0.0.1:4321/ws");
-        assert!(SlowLines::url("ws://localhost/ws", slow.stalling).is_err());
-        assert!(SlowLines::url("ws://localhost:1/ws", slow.trickling).is_err());
+        let crew = crews(&options, &slow).remove(0);
+        assert_eq!(crew[0].1.connect.via, None);
+        assert_eq!(crew[1].1.connect.via, line);
+        assert_eq!(crew[1].1.connect.url, "wss://localhost:1/ws");
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! * [`brain`], [`path`]: what a bot wants, as pure functions of what it sees.
 //! * [`bot`], [`fleet`]: one bot, and many.
-//! * [`tally`], [`report`]: what they saw, counted and printed.
+//! * [`tokens`]: as whom they present themselves.
+//! * [`tally`], [`resume`], [`report`]: what they saw, counted and printed.
 //! * [`link_model`], [`proxy`]: a bad line as arithmetic, and for real sockets.
 
 pub mod bot;
@@ -17,5 +18,7 @@ pub mod options;
 pub mod path;
 pub mod proxy;
 pub mod report;
+pub mod resume;
 pub mod signals;
 pub mod tally;
+pub mod tokens;

@@ -31,9 +31,9 @@ fn play(options: &PlayOptions) -> anyhow::Result<ExitCode> {
     }
     if outcome.has_nobody() {
         eprintln!(
-            "tickwire-bots: nobody could join {}. Is the server running? `cargo run --release` \
-             starts one.",
-            options.url
+            "tickwire-bots: nobody could join {}{}",
+            options.url,
+            outcome.why_nobody()
         );
     }
     Ok(if outcome.is_clean() {

@@ -2,7 +2,10 @@
 
 use crate::brain::BrainKind;
 use crate::proxy::ProxyOptions;
+use crate::tokens::{Tokens, TokensError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::Path;
+use tickwire_netcode::socket::{Trust, TrustError};
 
 /// Bots for a Tickwire server: they join, play as people would, and report what they saw.
 ///
@@ -32,7 +35,7 @@ pub enum Command {
 /// Who plays where, how, and for how long.
 #[derive(Clone, Debug, Args)]
 pub struct PlayOptions {
-    /// Address of the server's socket.
+    /// Address of the server's socket; wss:// for TLS.
     #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_name = "URL")]
     pub url: String,
     /// Room to play in; with --rooms, rooms NAME-1, NAME-2 and so on.
@@ -62,7 +65,11 @@ pub struct PlayOptions {
     /// Names are this and a number.
     #[arg(long, default_value = "bot", value_name = "NAME")]
     pub name_prefix: String,
-    /// Token to present, for servers that ask for one.
+    /// Believe the certificate authorities in this PEM file about wss:// servers, instead of those
+    /// that the system knows.
+    #[arg(long, value_name = "FILE", value_parser = authorities)]
+    pub ca: Option<Trust>,
+    /// Token to present, for servers that ask for one. One token is one player.
     #[arg(
         long,
         value_name = "TOKEN",
@@ -70,6 +77,10 @@ pub struct PlayOptions {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// File with a token per line, one for each bot; goes before --token. `tickwire token --count`
+    /// makes such files for testing.
+    #[arg(long, value_name = "FILE", value_parser = tokens)]
+    pub token_file: Option<Tokens>,
     /// Further bots that read nothing for 5 s of every 10 s.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=2_000))]
     pub stall_readers: u32,
@@ -79,6 +90,10 @@ pub struct PlayOptions {
     /// Threads that run the bots.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
+    /// Let every bot decode all frames by itself, as clients on devices of their own do. Otherwise
+    /// bots of one thread that watch the same room decode each frame once for all of them.
+    #[arg(long)]
+    pub decode_each: bool,
 }
 
 /// Form of a report.
@@ -104,6 +119,39 @@ impl PlayOptions {
     pub fn bots(&self) -> u32 {
         self.players + self.stall_readers + self.trickle_readers
     }
+
+    /// The token of the bot with this number, counted from 0.
+    pub fn token_of(&self, bot: u32) -> Option<String> {
+        match &self.token_file {
+            Some(tokens) => tokens.of(bot).map(str::to_owned),
+            None => self.token.clone(),
+        }
+    }
+
+    /// Checks that every bot has an identity of its own, or none.
+    pub fn check_tokens(&self) -> Result<(), String> {
+        let bots = self.bots();
+        match (&self.token_file, &self.token) {
+            (Some(tokens), _) if tokens.count() < bots as usize => Err(format!(
+                "the file of tokens has {} of them, and there are {bots} bots",
+                tokens.count()
+            )),
+            (None, Some(_)) if bots > 1 => Err(format!(
+                "one token is one player, and there are {bots} bots: a server keeps one session \
+                 per identity, and the newest wins. Give each its own with --token-file"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Files are read once and at the start, so that a wrong one is told at once.
+fn authorities(path: &str) -> Result<Trust, TrustError> {
+    Trust::from_file(Path::new(path))
+}
+
+fn tokens(path: &str) -> Result<Tokens, TokensError> {
+    Tokens::from_file(Path::new(path))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -151,6 +199,17 @@ mod tests {
             .play;
         let rooms: Vec<String> = (0..play.players).map(|bot| play.room_of(bot)).collect();
         assert_eq!(rooms, ["r-1", "r-2", "r-3", "r-1", "r-2", "r-3", "r-1"]);
+    }
+
+    #[test]
+    fn one_token_is_for_one_bot() {
+        let play = |args| parse(args).unwrap().play;
+        assert_eq!(
+            play(&["--token", "t", "--players", "1"]).check_tokens(),
+            Ok(())
+        );
+        let error = play(&["--token", "t"]).check_tokens().unwrap_err();
+        assert!(error.contains("--token-file"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The report: a table for people, or one JSON object for programs.
 
+use crate::resume::Returns;
 use crate::tally::Tally;
 use serde::Serialize;
 use std::fmt::{self, Write as _};
@@ -29,6 +30,9 @@ pub struct Report {
     pub bits_per_visible_tick: f64,
     /// From sending an input to the stream showing its effect.
     pub input_to_effect_ms: Percentiles,
+    /// Bots that came back after a lost connection; only if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
     /// Bots that read nothing for 5 s of every 10 s; only with `--stall-readers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stall_readers: Option<SlowReaders>,
@@ -66,6 +70,19 @@ pub struct Percentiles {
     pub p99: f64,
     /// All.
     pub max: f64,
+}
+
+/// Bots that came back after a lost connection.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Resumed {
+    /// Sessions that the server took up again.
+    pub sessions: u64,
+    /// Those with the same id, no lower score, and the avatar where it was.
+    pub with_score_and_place: u64,
+    /// Bots that had to join anew, as somebody else.
+    pub anew: u64,
+    /// From the loss to the first tick.
+    pub away_ms: Percentiles,
 }
 
 /// What became of bots that read too slowly.
@@ -109,6 +126,17 @@ impl Outcome {
         all.iter().any(|tally| tally.started > 0) && all.iter().all(|tally| tally.joined == 0)
     }
 
+    /// Why nobody was admitted, to go behind the address: the most frequent trouble.
+    pub fn why_nobody(&self) -> String {
+        let troubles = self.sorted_troubles();
+        let trouble = troubles.first().map_or("", |(words, _)| words.as_str());
+        if trouble.is_empty() || trouble.starts_with("cannot reach") {
+            ". Is the server running? `cargo run --release` starts one.".to_owned()
+        } else {
+            format!(": {trouble}")
+        }
+    }
+
     /// The figures.
     pub fn report(&self) -> Report {
         let Tally { window, .. } = &self.players;
@@ -137,6 +165,7 @@ impl Outcome {
                 3,
             ),
             input_to_effect_ms: Percentiles::of(&self.players.input_to_effect),
+            resumed: Resumed::of(&self.players.returns),
             stall_readers: SlowReaders::of(&self.stalled),
             trickle_readers: SlowReaders::of(&self.trickled),
         }
@@ -174,17 +203,21 @@ impl Outcome {
 
     /// Troubles in words, most frequent first; empty if there were none.
     pub fn troubles(&self) -> String {
+        let mut out = String::new();
+        for (words, count) in self.sorted_troubles() {
+            let _ = writeln!(out, "  {count} x {words}");
+        }
+        out
+    }
+
+    fn sorted_troubles(&self) -> Vec<(String, u64)> {
         let mut sum = Tally::default();
         for tally in [&self.players, &self.stalled, &self.trickled] {
             sum.add(tally);
         }
         let mut troubles: Vec<_> = sum.troubles.into_iter().collect();
         troubles.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let mut out = String::new();
-        for (words, count) in troubles {
-            let _ = writeln!(out, "  {count} x {words}");
-        }
-        out
+        troubles
     }
 }
 
@@ -197,6 +230,17 @@ impl Percentiles {
             p99: at(0.99),
             max: round(micros.max() as f64 / 1_000.0, 2),
         }
+    }
+}
+
+impl Resumed {
+    fn of(returns: &Returns) -> Option<Resumed> {
+        (!returns.is_none()).then(|| Resumed {
+            sessions: returns.resumed,
+            with_score_and_place: returns.unchanged,
+            anew: returns.anew,
+            away_ms: Percentiles::of(&returns.away),
+        })
     }
 }
 
@@ -240,6 +284,18 @@ impl fmt::Display for Report {
             f,
             "  input to effect, ms     p50 {p50:.1}  p90 {p90:.1}  p99 {p99:.1}  max {max:.1}"
         )?;
+        if let Some(resumed) = &self.resumed {
+            writeln!(
+                f,
+                "  resumed                 {}, {} of them with score and place; {} joined anew",
+                resumed.sessions, resumed.with_score_and_place, resumed.anew
+            )?;
+            let Percentiles { p50, p90, p99, max } = resumed.away_ms;
+            writeln!(
+                f,
+                "  away, ms                p50 {p50:.0}  p90 {p90:.0}  p99 {p99:.0}  max {max:.0}"
+            )?;
+        }
         for (name, slow) in [
             ("stall readers", &self.stall_readers),
             ("trickle readers", &self.trickle_readers),
@@ -346,6 +402,17 @@ mod tests {
         assert!(is_near(report.bits_per_visible_tick, 4.0));
         assert!(is_near(report.wire_bytes_per_player_second.received, 150.0));
         assert!((49.0..=51.0).contains(&report.input_to_effect_ms.p99));
+    }
+
+    #[test]
+    fn returns_have_their_own_row_and_only_if_there_are_any() {
+        let mut outcome = outcome();
+        outcome.players.returns.resumed = 3;
+        outcome.players.returns.unchanged = 2;
+        let json = serde_json::to_value(outcome.report()).unwrap();
+        assert_eq!(json["resumed"]["sessions"], 3);
+        assert_eq!(json["resumed"]["with_score_and_place"], 2);
+        assert!(outcome.text().contains("3, 2 of them with score and place"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What bots saw, as sums and histograms that add up over bots and threads.
 
+use crate::resume::Returns;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Tally {
     pub input_to_effect: Histogram<u64>,
     /// Between two packets from the server, in microseconds.
     pub arrival_gaps: Histogram<u64>,
+    /// What became of those whose connection was lost.
+    pub returns: Returns,
     /// Troubles in words, with their counts.
     pub troubles: BTreeMap<String, u64>,
 }
@@ -81,6 +84,12 @@ impl Default for Tally {
             window: Window::default(),
             input_to_effect: histogram(),
             arrival_gaps: histogram(),
+            returns: Returns {
+                resumed: 0,
+                unchanged: 0,
+                anew: 0,
+                away: histogram(),
+            },
             troubles: BTreeMap::new(),
         }
     }
@@ -104,6 +113,10 @@ impl Tally {
             .add(&other.input_to_effect)
             .expect(fits);
         self.arrival_gaps.add(&other.arrival_gaps).expect(fits);
+        self.returns.resumed += other.returns.resumed;
+        self.returns.unchanged += other.returns.unchanged;
+        self.returns.anew += other.returns.anew;
+        self.returns.away.add(&other.returns.away).expect(fits);
         for (trouble, count) in &other.troubles {
             self.trouble(trouble, *count);
         }

@@ -38,6 +38,8 @@ fn help_names_every_option_that_is_promised() {
         "--join-rate",
         "--name-prefix",
         "--token",
+        "--token-file",
+        "--ca",
         "--stall-readers",
         "--trickle-readers",
     ] {
@@ -86,6 +88,22 @@ fn a_wrong_address_is_told_at_once() {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     assert!(text(&output.stderr).contains("ws://"));
+}
+
+#[test]
+fn wrong_files_and_one_token_for_many_are_told_at_once() {
+    let missing = "/nonexistent/ca.pem";
+    for (args, words) in [
+        (["--ca", missing], missing),
+        (["--token-file", missing], missing),
+        (["--token", "abc"], "--token-file"),
+    ] {
+        let output = bots(&args);
+        assert_ne!(output.status.code(), Some(0));
+        assert!(output.stdout.is_empty());
+        let errors = text(&output.stderr);
+        assert!(errors.contains(words), "{errors}");
+    }
 }
 
 #[test]

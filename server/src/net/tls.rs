@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Why TLS cannot be had.
@@ -22,7 +22,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        error: tokio_rustls::rustls::pki_types::pem::Error,
+        error: pem::Error,
     },
     /// Certificate and key do not go together, or are of a kind that is not accepted.
     #[error("certificate and key: {0}")]
@@ -59,6 +59,9 @@ fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .map_err(at(certificate))?;
+    if chain.is_empty() {
+        return Err(at(certificate)(pem::Error::NoItemsFound));
+    }
     let key = PrivateKeyDer::from_pem_file(key).map_err(at(key))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -98,6 +101,8 @@ fn make(names: &[String]) -> Result<DevCertificate, rcgen::Error> {
 
     let mut server = CertificateParams::new(names.to_vec())?;
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // Authorities of several runs have the same name; this tells OpenSSL which one it was.
+    server.use_authority_key_identifier_extension = true;
     let subject = &mut server.distinguished_name;
     subject.push(DnType::CommonName, "Tickwire development server");
     let key = KeyPair::generate()?;
