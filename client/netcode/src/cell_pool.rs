@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tickwire_shared::game::World;
-use tickwire_shared::wire::{Cell, DecodeError, FrameStamp};
+use tickwire_shared::wire::{Cell, CellPart, DecodeError, FrameStamp};
 use tickwire_shared::{CellId, Tick};
 
 /// Avatars in all states that are kept: some 12 MB, or eight seconds of a thousand avatars at
@@ -64,25 +64,18 @@ impl CellPool {
         })
     }
 
-    /// The state after a delta.
-    pub(crate) fn delta(
+    /// The state after a part of a tick; `from` is the state before, if it matters.
+    pub(crate) fn apply(
         &self,
         world: WorldId,
         from: &Arc<Cell>,
         stamp: FrameStamp,
-        bytes: &[u8],
+        part: CellPart<'_>,
     ) -> Result<Arc<Cell>, DecodeError> {
-        self.with(|shelf| shelf.decode(world, Some(from), stamp, bytes))
-    }
-
-    /// The state that a keyframe tells.
-    pub(crate) fn keyframe(
-        &self,
-        world: WorldId,
-        stamp: FrameStamp,
-        bytes: &[u8],
-    ) -> Result<Arc<Cell>, DecodeError> {
-        self.with(|shelf| shelf.decode(world, None, stamp, bytes))
+        self.with(|shelf| match part {
+            CellPart::Delta(bytes) => shelf.decode(world, Some(from), stamp, bytes),
+            CellPart::Keyframe(bytes) => shelf.decode(world, None, stamp, bytes),
+        })
     }
 
     fn with<T>(&self, action: impl FnOnce(&mut Shelf) -> T) -> T {
@@ -193,6 +186,16 @@ mod tests {
         frame
     }
 
+    /// The pool's only world is number 0.
+    fn delta(
+        pool: &CellPool,
+        from: &Arc<Cell>,
+        tick: u32,
+        bytes: &[u8],
+    ) -> Result<Arc<Cell>, DecodeError> {
+        pool.apply(0, from, stamp(tick), CellPart::Delta(bytes))
+    }
+
     #[test]
     fn equal_worlds_are_one() {
         let pool = CellPool::default();
@@ -211,46 +214,48 @@ mod tests {
         let mut truth = Cell::default();
         let empty = Arc::new(Cell::default());
         let frame = advance(&world, &mut truth, 1, Some(3));
-        let by_delta = pool.delta(id, &empty, stamp(1), &frame).unwrap();
-        let again = pool.delta(id, &empty, stamp(1), &frame).unwrap();
+        let by_delta = delta(&pool, &empty, 1, &frame).unwrap();
+        let again = delta(&pool, &empty, 1, &frame).unwrap();
         assert!(Arc::ptr_eq(&by_delta, &again), "decoded once");
         assert_eq!(*by_delta, truth);
 
         let mut keyframe = Vec::new();
         truth.encode_keyframe(&world, stamp(1), &mut keyframe);
-        let by_keyframe = pool.keyframe(id, stamp(1), &keyframe).unwrap();
+        let by_keyframe = pool
+            .apply(id, &empty, stamp(1), CellPart::Keyframe(&keyframe))
+            .unwrap();
         assert!(Arc::ptr_eq(&by_delta, &by_keyframe));
     }
 
     #[test]
     fn other_bytes_other_rooms_and_other_ticks_are_never_mixed_up() {
         let pool = CellPool::default();
-        let (world, id) = pool.world(world());
+        let (world, _) = pool.world(world());
         let empty = Arc::new(Cell::default());
         let (mut one, mut other) = (Cell::default(), Cell::default());
         let frame_of_one = advance(&world, &mut one, 1, Some(3));
         let frame_of_other = advance(&world, &mut other, 1, Some(4));
-        let first = pool.delta(id, &empty, stamp(1), &frame_of_one).unwrap();
-        let second = pool.delta(id, &empty, stamp(1), &frame_of_other).unwrap();
+        let first = delta(&pool, &empty, 1, &frame_of_one).unwrap();
+        let second = delta(&pool, &empty, 1, &frame_of_other).unwrap();
         assert_eq!((&*first, &*second), (&one, &other));
         // From here on both rooms send the same bytes, and mean different states.
         let frame = advance(&world, &mut one, 2, None);
         assert_eq!(frame, advance(&world, &mut other, 2, None));
-        let first = pool.delta(id, &first, stamp(2), &frame).unwrap();
-        let second = pool.delta(id, &second, stamp(2), &frame).unwrap();
+        let first = delta(&pool, &first, 2, &frame).unwrap();
+        let second = delta(&pool, &second, 2, &frame).unwrap();
         assert_eq!((&*first, &*second), (&one, &other));
-        assert!(pool.delta(id, &empty, stamp(2), &[0xff; 9]).is_err());
+        assert!(delta(&pool, &empty, 2, &[0xff; 9]).is_err());
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let pool = CellPool::default();
-        let (world, id) = pool.world(world());
+        let (world, _) = pool.world(world());
         let mut truth = Cell::default();
         let mut state = Arc::new(Cell::default());
         for tick in 1..=STATES_MAX as u32 + 100 {
             let frame = advance(&world, &mut truth, tick, (tick == 1).then_some(9));
-            state = pool.delta(id, &state, stamp(tick), &frame).unwrap();
+            state = delta(&pool, &state, tick, &frame).unwrap();
         }
         assert_eq!(*state, truth);
         pool.with(|shelf| {

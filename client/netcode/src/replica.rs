@@ -58,33 +58,21 @@ pub(crate) struct Applied {
 }
 
 impl Held {
-    fn apply_delta(
+    fn apply(
         &mut self,
         world: &World,
         stamp: FrameStamp,
-        bytes: &[u8],
+        part: CellPart<'_>,
         pool: Option<&(CellPool, usize)>,
     ) -> Result<(), DecodeError> {
         if let Some((pool, world)) = pool {
-            self.cell = pool.delta(*world, &self.cell, stamp, bytes)?;
-            Ok(())
-        } else {
-            Arc::make_mut(&mut self.cell).apply_delta(world, stamp, bytes)
+            self.cell = pool.apply(*world, &self.cell, stamp, part)?;
+            return Ok(());
         }
-    }
-
-    fn apply_keyframe(
-        &mut self,
-        world: &World,
-        stamp: FrameStamp,
-        bytes: &[u8],
-        pool: Option<&(CellPool, usize)>,
-    ) -> Result<(), DecodeError> {
-        if let Some((pool, world)) = pool {
-            self.cell = pool.keyframe(*world, stamp, bytes)?;
-            Ok(())
-        } else {
-            Arc::make_mut(&mut self.cell).apply_keyframe(world, stamp, bytes)
+        let cell = Arc::make_mut(&mut self.cell);
+        match part {
+            CellPart::Delta(bytes) => cell.apply_delta(world, stamp, bytes),
+            CellPart::Keyframe(bytes) => cell.apply_keyframe(world, stamp, bytes),
         }
     }
 }
@@ -189,13 +177,13 @@ impl Replica {
         });
         let pool = self.pool.as_ref();
         match (part, copy.status) {
-            (CellPart::Keyframe(bytes), _) => {
+            (CellPart::Keyframe(_), _) => {
                 applied.keyframes += 1;
-                copy.apply_keyframe(world, stamp, bytes, pool)?;
+                copy.apply(world, stamp, part, pool)?;
                 copy.status = CellStatus::Following;
             }
-            (CellPart::Delta(bytes), CellStatus::Following) => {
-                if applied.skipped > 0 || copy.apply_delta(world, stamp, bytes, pool).is_err() {
+            (CellPart::Delta(_), CellStatus::Following) => {
+                if applied.skipped > 0 || copy.apply(world, stamp, part, pool).is_err() {
                     copy.status = CellStatus::AwaitingKeyframe;
                     applied.desyncs.push(stamp.cell);
                 }
