@@ -8,15 +8,22 @@
 //
 // depends on the line alone, not on what the clock did meanwhile: the controller is free of the
 // delay of its own feedback. It steers the phase to where the share of deliveries that may be
-// late has the least margin. How late after its tick an input is sampled (up to a frame) is known
-// exactly; the worst of it is added to the lead.
+// late has the least margin. A page samples up to one frame after its tick; that habit is known and
+// added to the lead. What an input is sampled later than that counts as part of its delivery.
 
+import { FrameHabit } from './frames.js';
 import { INPUT_LEAD_TICKS_MAX, MARGIN_STEPS_PER_TICK } from './limits.js';
 
-const LATE_SHARE = 0.002;
+const LATE_SHARE = 0.005;
 const MARGIN_MIN_MS = 8;
-/** The spread of the deliveries is added to the margin, up to here. */
-const MARGIN_SPREAD_MAX_MS = 40;
+/** This many times the habitual jitter is added to the margin, up to here. */
+const MARGIN_JITTER = 3;
+const MARGIN_JITTER_MAX_MS = 40;
+/** The share of deliveries that is worse than the habit. */
+const HABIT_SHARE = 0.1;
+/** Even of few deliveries so many may be late, if there are enough for each. */
+const LATE_FEW = 2;
+const LATE_FEW_OF = 16;
 const MEMORY_MS = 120_000;
 const RESET_AHEAD_MS = 120;
 const RESET_BACK_MS = 500;
@@ -28,16 +35,12 @@ const MARGIN_SATURATED = 127;
 const TIME_CONSTANT_SECONDS = 1;
 const SLEW_AHEAD_MAX = 0.05;
 const SLEW_BACK_MAX = 0.02;
-/** Errors below this are the resolution of the margin and left alone. */
-const DEAD_BAND_TICKS = 0.1;
+/** Errors below this are half the resolution of the margin and left alone. */
+const DEAD_BAND_TICKS = 0.03;
 /** Deliveries in a row that are all this much better: the line changed for good. */
 const LEVEL_SAMPLES = 8;
 const LEVEL_CHANGE_MS = 150;
 const MARGIN_INITIAL_MS = 30;
-/** Frames further apart than this are hitches, not a habit. */
-const FRAME_MAX_MS = 60;
-/** Long, because frames and ticks of nearly the same rate drift past one another slowly. */
-const LATENESS_SPAN_MS = 30_000;
 
 export class Clock {
   constructor(tickRate, welcomeTick, roundTripMs, now) {
@@ -47,7 +50,7 @@ export class Clock {
     this.lastMargin = null;
     this.marginTicks = 0;
     this.scratch = new Float64Array(SAMPLES_MAX);
-    this.lateness = { present: 0, before: 0, since: now };
+    this.frames = new FrameHabit();
     this.set(now, welcomeTick, roundTripMs);
   }
 
@@ -72,30 +75,15 @@ export class Clock {
     return true;
   }
 
-  /** The input for `label` is sampled. */
-  sampled(label) {
-    this.noteLateness(this.tick - label);
-  }
-
   /** The caller draws frames, this long apart: it samples up to a frame late. */
   framed(apartMs) {
-    if (apartMs <= FRAME_MAX_MS) this.noteLateness(apartMs * this.perMs);
-  }
-
-  noteLateness(ticks) {
-    const { lateness } = this;
-    if (this.now - lateness.since > LATENESS_SPAN_MS) {
-      lateness.before = lateness.present;
-      lateness.present = 0;
-      lateness.since = this.now;
-    }
-    lateness.present = Math.max(lateness.present, Math.min(1, ticks));
+    this.frames.note(apartMs);
   }
 
   /** An input with this label leaves. */
   sent(label) {
     if (this.sentInputs.length === SENT_MAX) this.sentInputs.shift();
-    const late = Math.min(1, Math.max(0, this.tick - label));
+    const late = Math.min(this.lateByHabit(), Math.max(0, this.tick - label));
     this.sentInputs.push({ label, phase: this.phase() - late, measured: false });
   }
 
@@ -139,15 +127,17 @@ export class Clock {
   }
 
   steer(now) {
-    let [low, middle] = this.quantiles();
+    let [low, habit, middle] = this.quantiles();
     const recent = this.deliveries.slice(-LEVEL_SAMPLES);
     const recentLow = Math.min(...recent.map((delivery) => delivery.ticks));
     if (this.deliveries.length > LEVEL_SAMPLES && recentLow - low > LEVEL_CHANGE_MS * this.perMs) {
       this.deliveries = recent;
-      [low, middle] = this.quantiles();
+      [low, habit, middle] = this.quantiles();
     }
-    const margin = MARGIN_MIN_MS * this.perMs + Math.min(middle - low, MARGIN_SPREAD_MAX_MS * this.perMs);
-    this.wantedPhase = margin - low + Math.max(this.lateness.present, this.lateness.before);
+    // Half of all deliveries seem one step of the margin apart, even if they are alike.
+    const jitter = Math.max(0, middle - habit - 1 / MARGIN_STEPS_PER_TICK) * MARGIN_JITTER;
+    const margin = MARGIN_MIN_MS * this.perMs + Math.min(jitter, MARGIN_JITTER_MAX_MS * this.perMs);
+    this.wantedPhase = margin - low + this.lateByHabit();
     this.advance(now);
     const error = this.errorTicks();
     const jumps = this.tracking
@@ -160,13 +150,20 @@ export class Clock {
     if (this.deliveries.length >= ACQUIRE_SAMPLES) this.tracking = true;
   }
 
-  /** The delivery of which only the share that may be late is worse, and the middle one. */
+  /** The delivery that may just be late, the one at the edge of the habit, and the middle one. */
   quantiles() {
     const count = this.deliveries.length;
     const sorted = this.scratch.subarray(0, count);
     for (let at = 0; at < count; at++) sorted[at] = this.deliveries[at].ticks;
     sorted.sort();
-    return [sorted[Math.floor(count * LATE_SHARE)], sorted[count >> 1]];
+    const few = Math.min(LATE_FEW, Math.floor(count / LATE_FEW_OF));
+    const late = Math.max(few, Math.floor(count * LATE_SHARE));
+    return [sorted[late], sorted[Math.floor(count * HABIT_SHARE)], sorted[count >> 1]];
+  }
+
+  /** How late after its tick, in ticks, an input is sampled without anything being wrong. */
+  lateByHabit() {
+    return Math.min(1, this.frames.apartMs * this.perMs);
   }
 
   phase() {

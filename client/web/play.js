@@ -85,7 +85,6 @@ export class Play {
     let messages = NOTHING;
     while (this.inputTick < target) {
       this.inputTick += 1;
-      this.clock.sampled(this.inputTick);
       const message = this.inputMessage(now, this.inputTick, input);
       if (message !== null) messages = messages === NOTHING ? [message] : [...messages, message];
       while (prediction.tick < this.inputTick - 1 && prediction.advance(this.sent ?? IDLE));

@@ -7,6 +7,8 @@ const ARRIVALS_MAX = 3840;
 const PERCENTILE = 0.98;
 /** The latest arrival is waited for as well if it is at most this much beyond the percentile. */
 const INSURANCE_MS = 50;
+/** Nor if it is later than so many times the spread of all others: a hiccup on a steady line. */
+const INSURANCE_SPREADS = 2;
 const REFRESH_ARRIVALS = 8;
 const DELAY_MAX_MS = 500;
 /** To be late only costs immediacy; to be early starves, and is mended sooner. In seconds. */
@@ -18,7 +20,7 @@ const SLOWER_MAX = 0.2;
 const SLOWER_STARVED_MAX = 0.7;
 const FASTER_MAX = 0.05;
 /** A larger error than this is jumped. */
-const JUMP_MS = 600;
+const JUMP_MS = 350;
 /** The earliest of the last second is this much later than the earliest: the schedule moved. */
 const LEVEL_RISE_MS = 100;
 const LEVEL_WINDOW_MS = 1000;
@@ -73,7 +75,8 @@ export class Playout {
     const last = sorted.length - 1;
     const percentile = sorted[Math.min(last, Math.ceil(last * PERCENTILE))];
     this.earliestMs = sorted[0];
-    this.percentileMs = sorted[last] - percentile <= INSURANCE_MS ? sorted[last] : percentile;
+    const insurance = Math.min(INSURANCE_MS, (percentile - this.earliestMs) * INSURANCE_SPREADS);
+    this.percentileMs = sorted[last] - percentile <= insurance ? sorted[last] : percentile;
     this.refreshIn = REFRESH_ARRIVALS;
   }
 

@@ -11,9 +11,10 @@
 //! depends on the line alone, not on what the clock did meanwhile. That makes the controller free
 //! of the delay of its own feedback: it never integrates an error that is already on its way to
 //! being corrected. It keeps the deliveries of two minutes, takes the quantile that may be late,
-//! and steers the phase to where that quantile has the least margin. How late after its tick an
-//! input is sampled (a caller with frames samples up to one frame late) is known exactly and for
-//! every tick; the worst of it is added to the lead instead of being guessed from deliveries.
+//! and steers the phase to where that quantile has the least margin. A caller with frames samples
+//! up to one frame after its tick; that is a habit, known exactly, and added to the lead instead of
+//! being guessed from deliveries ([`FrameHabit`]). What an input is sampled later than that, because
+//! the machine was busy, counts as part of its delivery.
 //!
 //! ```text
 //! state      on                                        to         the phase
@@ -32,6 +33,7 @@
 //! quiet second). Both speeds are invisible in the own avatar's movement. N4E's
 //! `ServerCommandAge` is the same feedback with a fixed target.
 
+use crate::frames::FrameHabit;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tickwire_shared::limits::INPUT_LEAD_TICKS_MAX;
@@ -43,11 +45,13 @@ use tickwire_shared::{LocalTime, Tick, TickRate};
 pub struct ClockConfig {
     /// The share of inputs that may come late. Smaller means a longer lead on a jittery line.
     pub late_share: f64,
-    /// The margin that this share shall still have at least. The spread of the deliveries is
-    /// added: a line whose worst is far from its middle has not shown its worst yet.
+    /// The margin that this share shall still have at least.
     pub margin_min: Duration,
-    /// The spread counts up to here.
-    pub margin_spread_max: Duration,
+    /// This many times the habitual jitter is added to the margin: a line that always jitters has
+    /// not shown its worst yet. A steady line with a rare hiccup pays for the hiccup alone.
+    pub margin_jitter: f64,
+    /// That is added up to here.
+    pub margin_jitter_max: Duration,
     /// For how long a delivery is remembered.
     pub memory: Duration,
     /// An error that asks for more lead than this jumps.
@@ -61,9 +65,10 @@ pub struct ClockConfig {
 impl Default for ClockConfig {
     fn default() -> ClockConfig {
         ClockConfig {
-            late_share: 0.002,
+            late_share: 0.005,
             margin_min: Duration::from_millis(8),
-            margin_spread_max: Duration::from_millis(40),
+            margin_jitter: 3.0,
+            margin_jitter_max: Duration::from_millis(40),
             memory: Duration::from_mins(2),
             reset_ahead: Duration::from_millis(120),
             reset_back: Duration::from_millis(500),
@@ -96,14 +101,20 @@ const TIME_CONSTANT: f64 = 1.0;
 /// Limits of the slew, as shares of the nominal rate; see the module.
 const SLEW_AHEAD_MAX: f64 = 0.05;
 const SLEW_BACK_MAX: f64 = 0.02;
-/// Errors below this, in ticks, are the resolution of the margin and left alone.
-const DEAD_BAND_TICKS: f64 = 0.1;
+/// Errors below this, in ticks, are half the resolution of the margin and left alone.
+const DEAD_BAND_TICKS: f64 = 0.03;
 /// Consecutive deliveries that are all this much better than the quantile say that the line or
 /// the server's schedule changed for good: the memory of the old one is dropped.
 const LEVEL_SAMPLES: usize = 8;
-/// Frames further apart than this are hitches, not a habit.
-const FRAME_MAX: Duration = Duration::from_millis(60);
 const LEVEL_CHANGE: Duration = Duration::from_millis(150);
+/// Even of few deliveries so many may be late: one stall is no habit, and what it costs once is
+/// less than a lead that remembers it for minutes. With fewer than `LATE_FEW_OF` per late one,
+/// each counts.
+const LATE_FEW: usize = 2;
+const LATE_FEW_OF: usize = 16;
+/// The habitual jitter is the distance from the middle delivery to the one that this share of
+/// deliveries is worse than: often enough to be a habit, at any rate of inputs.
+const HABIT_SHARE: f64 = 0.1;
 /// The margin assumed necessary before the first delivery is known.
 const MARGIN_INITIAL: Duration = Duration::from_millis(30);
 
@@ -124,36 +135,11 @@ pub(crate) struct Clock {
     last_margin: Option<InputMargin>,
     wanted_phase: Option<f64>,
     resets: u64,
-    lateness: Lateness,
+    frames: FrameHabit,
     jumped: bool,
     scratch: Vec<f64>,
     /// What is wanted beyond the delivery of the middle, in ticks.
     target: f64,
-}
-
-/// How late, in ticks, inputs were sampled at worst: in the present span and in the one before.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lateness {
-    present: f64,
-    before: f64,
-    since: LocalTime,
-}
-
-impl Lateness {
-    /// Long, because frames and ticks of nearly the same rate drift past one another slowly.
-    const SPAN: Duration = Duration::from_secs(30);
-
-    fn note(&mut self, now: LocalTime, ticks: f64) {
-        if now.since(self.since) > Lateness::SPAN {
-            self.before = std::mem::take(&mut self.present);
-            self.since = now;
-        }
-        self.present = self.present.max(ticks);
-    }
-
-    fn worst(&self) -> f64 {
-        self.present.max(self.before)
-    }
 }
 
 /// An input on its way.
@@ -162,6 +148,17 @@ struct Sent {
     label: Tick,
     phase: f64,
     measured: bool,
+}
+
+/// Three deliveries, in ticks.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    /// The one that may just be late.
+    low: f64,
+    /// See [`HABIT_SHARE`].
+    habit: f64,
+    /// The median.
+    middle: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -186,10 +183,7 @@ impl Clock {
             last_margin: None,
             wanted_phase: None,
             resets: 0,
-            lateness: Lateness {
-                since: now,
-                ..Lateness::default()
-            },
+            frames: FrameHabit::default(),
             jumped: false,
             scratch: Vec::new(),
             target: 0.0,
@@ -259,19 +253,10 @@ impl Clock {
         std::mem::take(&mut self.jumped)
     }
 
-    /// The input for `label` is sampled at `now`.
-    pub(crate) fn sampled(&mut self, now: LocalTime, label: Tick) {
-        let late = self.ticks(now) - f64::from(label.0);
-        self.lateness.note(now, late.clamp(0.0, 1.0));
-    }
-
-    /// The caller draws frames, this long apart. Whoever does so samples up to a frame late, even
-    /// if frames and ticks happen to fall together at present.
-    pub(crate) fn framed(&mut self, now: LocalTime, apart: Duration) {
-        if apart <= FRAME_MAX {
-            let late = apart.as_secs_f64() * self.hz;
-            self.lateness.note(now, late.min(1.0));
-        }
+    /// The caller draws frames, this long apart, and so samples up to a frame late, even if frames
+    /// and ticks happen to fall together at present.
+    pub(crate) fn framed(&mut self, apart: Duration) {
+        self.frames.note(apart);
     }
 
     /// An input labelled `label` leaves.
@@ -279,8 +264,8 @@ impl Clock {
         if self.sent.len() == SENT_MAX {
             self.sent.pop_front();
         }
-        let late = (self.value - f64::from(label.0)).clamp(0.0, 1.0);
-        let phase = self.phase() - late;
+        let late = self.value - f64::from(label.0);
+        let phase = self.phase() - late.clamp(0.0, self.late_by_habit());
         self.sent.push_back(Sent {
             label,
             phase,
@@ -344,20 +329,23 @@ impl Clock {
     }
 
     fn steer(&mut self, now: LocalTime) {
-        let (mut low, mut middle) = self.quantiles();
+        let mut spread = self.spread();
         let recent = self.deliveries.iter().rev().take(LEVEL_SAMPLES);
         let recent_low = recent.map(|d| d.ticks).fold(f64::INFINITY, f64::min);
         let level_change = LEVEL_CHANGE.as_secs_f64() * self.hz;
-        if self.deliveries.len() > LEVEL_SAMPLES && recent_low - low > level_change {
+        if self.deliveries.len() > LEVEL_SAMPLES && recent_low - spread.low > level_change {
             let old = self.deliveries.len() - LEVEL_SAMPLES;
             self.deliveries.drain(..old);
-            (low, middle) = self.quantiles();
+            spread = self.spread();
         }
-        let spread_max = self.config.margin_spread_max.as_secs_f64() * self.hz;
-        let margin = self.config.margin_min.as_secs_f64() * self.hz;
-        let margin = margin + (middle - low).min(spread_max);
-        self.target = middle - low + margin;
-        self.wanted_phase = Some(margin - low + self.lateness.worst());
+        let config = &self.config;
+        let jitter_max = config.margin_jitter_max.as_secs_f64() * self.hz;
+        // Half of all deliveries seem one step of the margin apart, even if they are alike.
+        let step = 1.0 / MARGIN_STEPS_PER_TICK as f64;
+        let jitter = (spread.middle - spread.habit - step).max(0.0) * config.margin_jitter;
+        let margin = config.margin_min.as_secs_f64() * self.hz + jitter.min(jitter_max);
+        self.target = spread.middle - spread.low + margin;
+        self.wanted_phase = Some(margin - spread.low + self.late_by_habit());
         self.advance(now);
         let error = self.error_ticks();
         let limit = |limit: Duration| limit.as_secs_f64() * self.hz;
@@ -379,21 +367,35 @@ impl Clock {
         }
     }
 
-    /// The delivery that may be late, and the middle one.
-    fn quantiles(&mut self) -> (f64, f64) {
+    fn spread(&mut self) -> Spread {
         self.scratch.clear();
         self.scratch.extend(self.deliveries.iter().map(|d| d.ticks));
-        let middle = self.scratch.len() / 2;
-        let late = (self.scratch.len() as f64 * self.config.late_share) as usize;
+        let len = self.scratch.len();
         let by = f64::total_cmp;
-        let (below, middle, _) = self.scratch.select_nth_unstable_by(middle, by);
+        let (below, middle, _) = self.scratch.select_nth_unstable_by(len / 2, by);
         let middle = *middle;
         if below.is_empty() {
-            return (middle, middle);
+            let (low, habit) = (middle, middle);
+            return Spread { low, habit, middle };
         }
-        let late = late.min(below.len() - 1);
-        let (_, low, _) = below.select_nth_unstable_by(late, by);
-        (*low, middle)
+        let at = |share: f64| (len as f64 * share) as usize;
+        let last = below.len() - 1;
+        let (below, habit, _) = below.select_nth_unstable_by(at(HABIT_SHARE).min(last), by);
+        let habit = *habit;
+        let low = if below.is_empty() {
+            habit
+        } else {
+            let last = below.len() - 1;
+            let few = LATE_FEW.min(len / LATE_FEW_OF);
+            let late = at(self.config.late_share).max(few).min(last);
+            *below.select_nth_unstable_by(late, by).1
+        };
+        Spread { low, habit, middle }
+    }
+
+    /// How late after its tick, in ticks, an input is sampled without anything being wrong.
+    fn late_by_habit(&self) -> f64 {
+        (self.frames.apart().as_secs_f64() * self.hz).min(1.0)
     }
 
     fn phase(&self) -> f64 {
@@ -457,7 +459,6 @@ mod tests {
                 let due = self.clock.ticks(self.now) as u32;
                 if due > self.label {
                     self.label = due;
-                    self.clock.sampled(self.now, Tick(due));
                     if due.is_multiple_of(4) {
                         self.clock.sent(Tick(due));
                         let arrival = self.now + Duration::from_secs_f64(delay(due));
@@ -514,6 +515,19 @@ mod tests {
         assert_eq!(rig.run(10.0, |_| 0.03), 0);
         let ahead = rig.clock.ticks(rig.now) - f64::from(rig.next);
         assert!((0.0..12.0).contains(&ahead), "{ahead} ticks ahead");
+    }
+
+    #[test]
+    fn one_hiccup_on_a_steady_line_costs_no_lead_for_minutes() {
+        let mut rig = Rig::new(30);
+        rig.run(20.0, |_| 0.01);
+        let lead = |rig: &Rig| rig.clock.ticks(rig.now) / 30.0 - rig.now.0 as f64 / 1e6;
+        let before = lead(&rig);
+        let hiccup = |label: u32| if label / 8 == 80 { 0.16 } else { 0.01 };
+        assert!(rig.run(4.0, hiccup) > 0, "the hiccup was seen");
+        rig.run(2.0, |_| 0.01);
+        let after = lead(&rig);
+        assert!(after < before + 0.01, "{before} s before, {after} s after");
     }
 
     #[test]

@@ -204,7 +204,6 @@ impl Game {
     fn sample(&mut self, scope: &mut Scope<'_>, tick: Tick, is_newest: bool) {
         self.sampled = Some(tick);
         if is_newest {
-            self.clock.sampled(scope.now, tick);
             let tapped = std::mem::take(&mut self.dash_tapped);
             let live = self.live;
             let dash = live.dash() || tapped;
@@ -434,7 +433,7 @@ impl Game {
             .viewed
             .map_or(0.0, |viewed| now.since(viewed).as_secs_f32());
         if let Some(viewed) = self.viewed.replace(now) {
-            self.clock.framed(now, now.since(viewed));
+            self.clock.framed(now.since(viewed));
         }
         let Some(newest) = self.replica.tick() else {
             return;

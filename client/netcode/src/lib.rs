@@ -22,6 +22,7 @@ mod clock;
 mod config;
 mod effects;
 mod event;
+mod frames;
 mod game;
 mod interpolation;
 mod playout;

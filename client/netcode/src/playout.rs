@@ -20,6 +20,9 @@ const ARRIVALS_MAX: usize = 3_840;
 /// The latest arrival remembered is waited for as well if it is at most this much later than the
 /// percentile: cheap insurance. What is later yet would cost everyone more than it saves.
 const INSURANCE: Duration = Duration::from_millis(50);
+/// Nor is it waited for if it is later than so many times the spread of all others: a hiccup on a
+/// steady line is rare enough to be extrapolated through.
+const INSURANCE_SPREADS: f64 = 2.0;
 /// The percentile is computed anew after this many arrivals, and at once for a late one.
 const REFRESH_ARRIVALS: u32 = 8;
 /// Time constants of the playout's error, in seconds. To be late only costs immediacy; to be
@@ -208,8 +211,10 @@ impl Playout {
             .scratch
             .select_nth_unstable_by(at.min(last), f64::total_cmp);
         let latest = above.iter().copied().fold(*percentile, f64::max);
-        let is_insured = latest - *percentile <= INSURANCE.as_secs_f64() * self.hz;
         self.earliest = below.iter().copied().fold(*percentile, f64::min);
+        let spread = *percentile - self.earliest;
+        let insurance = (spread * INSURANCE_SPREADS).min(INSURANCE.as_secs_f64() * self.hz);
+        let is_insured = latest - *percentile <= insurance;
         self.percentile = if is_insured { latest } else { *percentile };
         self.refresh_in = REFRESH_ARRIVALS;
     }
@@ -289,6 +294,23 @@ mod tests {
         let before = playout.starved();
         run(&mut playout, 600..900, stalls);
         assert_eq!(playout.starved(), before);
+    }
+
+    #[test]
+    fn one_hiccup_on_a_steady_line_delays_nobody_for_long() {
+        let mut playout = playout();
+        run(&mut playout, 0..300, |tick| 20 + u64::from(tick % 3));
+        let before = playout.delay_seconds();
+        let hiccup = |tick: u32| {
+            if tick == 310 {
+                60
+            } else {
+                20 + u64::from(tick % 3)
+            }
+        };
+        run(&mut playout, 300..400, hiccup);
+        let after = playout.delay_seconds();
+        assert!(after < before + 0.005, "{before} s before, {after} s after");
     }
 
     #[test]

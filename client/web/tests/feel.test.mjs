@@ -4,6 +4,7 @@ import { Backoff } from '../backoff.js';
 import { Avatars, inputFromKeys, IDLE } from '../body.js';
 import { Cell } from '../cell_frame.js';
 import { Clock } from '../clock.js';
+import { FrameHabit } from '../frames.js';
 import { Interpolation } from '../interpolation.js';
 import { UNIT } from '../limits.js';
 import { Playout } from '../playout.js';
@@ -12,7 +13,7 @@ import { AvatarViews } from '../view.js';
 import { seeded, worldOf } from './assets.mjs';
 
 /** Runs a clock against a server `latency` ms away; returns what was late and spare at the end. */
-function runClock({ hz, latency, jitter, skew = 1, seconds = 30 }) {
+function runClock({ hz, latency, jitter, skew = 1, seconds = 30, hiccup = () => 0 }) {
   const random = seeded(hz + latency);
   const clock = new Clock(hz, 100, latency, 0);
   const period = 1000 / hz;
@@ -26,10 +27,10 @@ function runClock({ hz, latency, jitter, skew = 1, seconds = 30 }) {
     clock.advance(now);
     while (sent < Math.floor(clock.tick)) {
       sent += 1;
-      clock.sampled(sent);
       clock.sent(sent);
       const last = inputs.at(-1)?.arrives ?? 0;
-      inputs.push({ tick: sent, arrives: Math.max(last, now + latency / 2 + random() * jitter) });
+      const arrives = now + latency / 2 + random() * jitter + hiccup(now);
+      inputs.push({ tick: sent, arrives: Math.max(last, arrives) });
     }
     // The server's clock runs `skew` times as fast as the client's.
     while (100 + (now * skew) / period >= serverTick) {
@@ -71,6 +72,20 @@ test('the clock follows a server whose oscillator is off', () => {
     const what = `${late} late, ${median} ms median, ${clock.resets} resets`;
     assert.ok(late < 0.05 && median < 60 && clock.resets === 0, what);
   }
+});
+
+test('one hiccup on a steady line costs no lead for minutes', () => {
+  const hiccup = (now) => (now > 12_000 && now < 12_040 ? 150 : 0);
+  const { late, median } = runClock({ hz: 30, latency: 20, jitter: 1, seconds: 40, hiccup });
+  assert.ok(late < 0.02 && median < 20, `${late} late, ${median} ms median`);
+});
+
+test('frames that hitch now and then are no habit', () => {
+  const frames = new FrameHabit();
+  for (let frame = 1; frame <= 600; frame++) frames.note(frame % 30 === 0 ? 90 : 16);
+  assert.equal(frames.apartMs, 16);
+  for (let frame = 0; frame < 64; frame++) frames.note(frame % 3 === 0 ? 33 : 16);
+  assert.equal(frames.apartMs, 33);
 });
 
 test('a clock behind the stream or hopelessly ahead starts anew', () => {
