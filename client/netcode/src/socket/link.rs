@@ -177,7 +177,7 @@ async fn dial(
         Err(Error::Protocol(
             ProtocolError::HttparseError(_) | ProtocolError::HandshakeIncomplete,
         )) if target.tls_name.is_none() => Err(lost(format!(
-            "{} does not answer in HTTP; does its address begin with wss:// instead?",
+            "the server at {} does not answer in HTTP; perhaps its address begins with wss://",
             target.authority
         ))),
         Err(error) => Err(lost(format!("the handshake failed: {error}"))),

@@ -44,13 +44,13 @@ fn in_words(error: &io::Error, authority: &str) -> String {
     match tls {
         Some(Error::InvalidCertificate(error)) => {
             format!(
-                "{authority} is not trusted: {}",
+                "the server at {authority} is not trusted: {}",
                 certificate_in_words(error)
             )
         }
         Some(Error::InvalidMessage(_)) => no_tls(authority),
         Some(Error::AlertReceived(AlertDescription::ProtocolVersion)) => {
-            format!("{authority} speaks only outdated versions of TLS")
+            format!("the server at {authority} speaks only outdated versions of TLS")
         }
         Some(error) => format!("no secure connection to {authority}: {error}"),
         // The server hung up at the first bytes of TLS: it expected something else, or it refuses
@@ -61,7 +61,9 @@ fn in_words(error: &io::Error, authority: &str) -> String {
 }
 
 fn no_tls(authority: &str) -> String {
-    format!("{authority} does not answer in TLS; does its address begin with ws:// instead?")
+    format!(
+        "the server at {authority} does not answer in TLS; perhaps its address begins with ws://"
+    )
 }
 
 fn certificate_in_words(error: &CertificateError) -> String {
