@@ -6,7 +6,7 @@ use super::roster::Roster;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use tickwire_shared::wire::tick_message::InputMargin;
-use tickwire_shared::wire::{Cell, FrameStamp, plain};
+use tickwire_shared::wire::{Cell, DeltaParts, FrameStamp, plain};
 use tickwire_shared::{CellId, PlayerId, Tick};
 
 /// One tick of one room.
@@ -18,10 +18,8 @@ use tickwire_shared::{CellId, PlayerId, Tick};
 pub struct Broadcast {
     pub(super) room: Arc<RoomInfo>,
     pub(super) tick: Tick,
-    /// The delta frames of all cells, one after the other.
-    pub(super) frames: Vec<u8>,
-    /// Where each cell's frame ends.
-    pub(super) frame_ends: Vec<u32>,
+    /// The delta frames of all cells.
+    pub(super) deltas: DeltaParts,
     /// Every cell as it is after this tick.
     pub(super) cells: Vec<Cell>,
     pub(super) keyframes: Vec<OnceLock<Box<[u8]>>>,
@@ -56,18 +54,20 @@ impl Broadcast {
     }
 
     /// The tick at whose end all this holds.
+    #[inline]
     pub fn tick(&self) -> Tick {
         self.tick
     }
 
     /// The change of `cell` since the tick before.
     pub fn delta(&self, cell: CellId) -> &[u8] {
-        let end = self.frame_ends[cell.index()] as usize;
-        let start = match cell.index() {
-            0 => 0,
-            index => self.frame_ends[index - 1] as usize,
-        };
-        &self.frames[start..end]
+        self.deltas.get(cell)
+    }
+
+    /// The changes of all cells since the tick before.
+    #[inline]
+    pub fn deltas(&self) -> &DeltaParts {
+        &self.deltas
     }
 
     /// The whole state of `cell`; encoded when it is asked for the first time.
@@ -100,16 +100,19 @@ impl Broadcast {
     }
 
     /// What this tick tells a player who is present.
+    #[inline]
     pub fn player(&self, id: PlayerId) -> PlayerRow {
         self.players.get(id.index()).copied().unwrap_or_default()
     }
 
     /// Control blocks for everybody: roster changes, scores, chat. Often none.
+    #[inline]
     pub fn control(&self) -> &[u8] {
         &self.control
     }
 
     /// The notices for one session, in the order in which they arose.
+    #[inline]
     pub fn notices(&self, session: SessionKey) -> impl Iterator<Item = &Notice> {
         let start = self.notices.partition_point(|(key, _)| *key < session);
         self.notices[start..]

@@ -7,6 +7,7 @@ use super::roster::Roster;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
+use tickwire_shared::wire::DeltaParts;
 use tickwire_shared::{CellId, Tick};
 
 /// Broadcasts watched for reuse. It only has to exceed the history that readers keep; what is
@@ -52,8 +53,7 @@ impl Broadcast {
         Broadcast {
             room: room.clone(),
             tick: Tick(0),
-            frames: Vec::new(),
-            frame_ends: Vec::with_capacity(cells),
+            deltas: DeltaParts::default(),
             cells: Vec::with_capacity(cells),
             keyframes: (0..cells).map(|_| OnceLock::new()).collect(),
             plain: (0..cells).map(|_| OnceLock::new()).collect(),
@@ -67,8 +67,7 @@ impl Broadcast {
     }
 
     fn reset(&mut self) {
-        self.frames.clear();
-        self.frame_ends.clear();
+        self.deltas.clear();
         self.players.clear();
         self.control.clear();
         self.notices.clear();

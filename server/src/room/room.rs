@@ -206,8 +206,9 @@ impl Room {
                 None => (Input::IDLE, Body::default()),
             };
             let stamp = FrameStamp { cell: id, tick };
-            cell.encode_delta(world, stamp, self.changes.of(id), truth, &mut out.frames);
-            out.frame_ends.push(out.frames.len() as u32);
+            let change = self.changes.of(id);
+            out.deltas
+                .push(|frame| cell.encode_delta(world, stamp, change, truth, frame));
         }
         self.changes.clear();
         out.cells.clone_from(&self.cells);

@@ -1,12 +1,12 @@
 //! What one session is due of the ticks since the last one it was sent: one packet.
 
 use super::session::{Format, Playing, Session, Stage};
-use crate::room::{Admitted, Broadcast, Notice};
+use crate::room::{Admitted, Broadcast, Notice, PlayerRow};
 use std::sync::Arc;
-use tickwire_shared::CellId;
 use tickwire_shared::wire::{
     CellPart, CloseReason, ServerMessage, TickHead, Welcome, packet, plain,
 };
+use tickwire_shared::{CellId, Tick};
 
 /// Whether there is something to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,21 +28,23 @@ impl Session {
     pub fn compose(&mut self, recent: &[Arc<Broadcast>], out: &mut Vec<u8>) -> Composed {
         let start = out.len();
         let mut ended = None;
-        let mut at = 0;
+        let mut admitted_at = None;
         if matches!(self.stage, Stage::Joining) {
             match self.find_answer(recent) {
                 Some((index, Notice::Admitted(admitted))) => {
                     self.welcome(&recent[index], &admitted, out);
-                    at = index;
+                    admitted_at = Some(index);
                 }
                 Some((_, Notice::Ended(reason))) => ended = Some(reason),
                 Some((_, Notice::ChatDropped)) | None => return Composed::Nothing,
             }
         }
         if let Stage::Playing(mut playing) = self.stage {
-            ended = self.find_end(&recent[at..]);
-            self.warn(&playing, recent, out);
-            put_control(&mut playing, recent, out);
+            let unseen = unseen(recent, playing.control_sent);
+            // The tick that admitted a session may have ended it too.
+            let notices_of = admitted_at.map_or(unseen, |index| &recent[index..]);
+            ended = self.hear(notices_of, out);
+            put_control(&mut playing, unseen, out);
             if self.paused || ended.is_some() {
                 // No tick is due.
             } else if self.format == Format::Plain {
@@ -98,25 +100,25 @@ impl Session {
         })
     }
 
-    fn find_end(&self, recent: &[Arc<Broadcast>]) -> Option<CloseReason> {
-        let mut notices = recent.iter().flat_map(|b| b.notices(self.key));
-        notices.find_map(|notice| match notice {
-            Notice::Ended(reason) => Some(*reason),
-            Notice::Admitted(_) | Notice::ChatDropped => None,
-        })
-    }
-
-    /// Tells the player, and nobody else, that a line of chat has not been passed on.
-    fn warn(&self, playing: &Playing, recent: &[Arc<Broadcast>], out: &mut Vec<u8>) {
-        let unseen = recent.iter().filter(|b| b.tick() > playing.control_sent);
-        let notices = unseen.flat_map(|b| b.notices(self.key));
-        for _ in notices.filter(|notice| **notice == Notice::ChatDropped) {
-            let warning = ServerMessage::Chat {
-                from: None,
-                text: CHAT_DROPPED.to_owned(),
-            };
-            packet::put_control(&warning, out);
+    /// Whether the room has ended the session. A warning about dropped chat is passed on, to this
+    /// player and nobody else.
+    fn hear(&self, news: &[Arc<Broadcast>], out: &mut Vec<u8>) -> Option<CloseReason> {
+        for broadcast in news {
+            for notice in broadcast.notices(self.key) {
+                match notice {
+                    Notice::Admitted(_) => {}
+                    Notice::Ended(reason) => return Some(*reason),
+                    Notice::ChatDropped => {
+                        let warning = ServerMessage::Chat {
+                            from: None,
+                            text: CHAT_DROPPED.to_owned(),
+                        };
+                        packet::put_control(&warning, out);
+                    }
+                }
+            }
         }
+        None
     }
 
     /// Everything a client must know before the first tick, as it was at `at`.
@@ -154,10 +156,7 @@ impl Session {
         if sent.is_some_and(|sent| sent >= newest.tick()) {
             return;
         }
-        let due = match sent {
-            Some(sent) => &recent[recent.partition_point(|b| b.tick() <= sent)..],
-            None => recent,
-        };
+        let due = sent.map_or(recent, |sent| unseen(recent, sent));
         let is_next = |oldest: &Arc<Broadcast>| sent.is_some_and(|s| s.next() == oldest.tick());
         let is_gapless = playing.cells_hold && due.first().is_some_and(is_next);
         let metrics = &self.room.metrics;
@@ -178,7 +177,7 @@ impl Session {
     /// Whether the deltas of all these ticks together are less than the newest one's keyframes.
     fn deltas_are_smaller(&self, playing: &Playing, due: &[Arc<Broadcast>]) -> bool {
         let grid = &self.room.world.grid;
-        let block_of = |broadcast: &Broadcast| grid.block(centre(playing, broadcast)).iter();
+        let block_of = |broadcast: &Broadcast| grid.block(row(playing, broadcast).cell).iter();
         let deltas: usize = due
             .iter()
             .map(|b| block_of(b).map(|cell| b.delta(cell).len()).sum::<usize>())
@@ -202,24 +201,27 @@ impl Session {
 
     fn put_tick(&mut self, playing: &mut Playing, broadcast: &Broadcast, out: &mut Vec<u8>) {
         let grid = &self.room.world.grid;
-        let centre = centre(playing, broadcast);
+        let row = row(playing, broadcast);
+        let centre = row.cell;
         if playing.player.is_none() {
             playing.watching = Some(centre);
         }
         self.subscription.move_to(grid, centre);
-        let row = playing.player.map(|id| broadcast.player(id));
         let head = TickHead {
             tick: broadcast.tick(),
             centre,
-            margin: row.map_or(0, |row| row.margin),
-            score: row.map_or(0, |row| row.score),
+            margin: row.margin,
+            score: row.score,
         };
+        if self.subscription.follows_all() {
+            let deltas = broadcast.deltas();
+            self.composer.compose_deltas(grid, head, deltas, out);
+            return;
+        }
         let following = self.subscription.following();
         let len = grid.block(centre).len();
-        if following.count_zeros() > 0 {
-            let awaiting = len - (following & mask(len)).count_ones() as usize;
-            self.room.metrics.keyframes_sent.add(awaiting as u64);
-        }
+        let awaiting = len - (following & mask(len)).count_ones() as usize;
+        self.room.metrics.keyframes_sent.add(awaiting as u64);
         // The composer asks for the cells of the block in order, and does so twice.
         let mut index = 0;
         let part = |cell: CellId| {
@@ -242,9 +244,17 @@ const CHAT_DROPPED: &str = "You write faster than the others can read; your line
 /// Bytes that a keyframe takes at least for an avatar: id, position and velocity.
 const KEYFRAME_BYTES_PER_AVATAR_MIN: usize = 4;
 
+/// Those of `recent` that are newer than `seen`.
+fn unseen(recent: &[Arc<Broadcast>], seen: Tick) -> &[Arc<Broadcast>] {
+    // Without a gap, the newest one's tick tells how many.
+    let newest = recent.last().map_or(seen, |newest| newest.tick());
+    let count = newest.0.saturating_sub(seen.0) as usize;
+    &recent[recent.len().saturating_sub(count)..]
+}
+
 /// Control blocks of every tick since the last, or what replaces them.
-fn put_control(playing: &mut Playing, recent: &[Arc<Broadcast>], out: &mut Vec<u8>) {
-    let (Some(oldest), Some(newest)) = (recent.first(), recent.last()) else {
+fn put_control(playing: &mut Playing, unseen: &[Arc<Broadcast>], out: &mut Vec<u8>) {
+    let (Some(oldest), Some(newest)) = (unseen.first(), unseen.last()) else {
         return;
     };
     if oldest.tick() > playing.control_sent.next() {
@@ -252,10 +262,8 @@ fn put_control(playing: &mut Playing, recent: &[Arc<Broadcast>], out: &mut Vec<u
         out.extend_from_slice(newest.roster().replacement());
         out.extend_from_slice(newest.scores());
     } else {
-        for broadcast in recent {
-            if broadcast.tick() > playing.control_sent {
-                out.extend_from_slice(broadcast.control());
-            }
+        for broadcast in unseen {
+            out.extend_from_slice(broadcast.control());
         }
     }
     playing.control_sent = newest.tick();
@@ -269,27 +277,26 @@ fn put_plain_tick(playing: &mut Playing, recent: &[Arc<Broadcast>], out: &mut Ve
     if playing.cells_sent.is_some_and(|sent| sent >= newest.tick()) {
         return;
     }
-    let centre = centre(playing, newest);
+    let row = row(playing, newest);
     if playing.player.is_none() {
-        playing.watching = Some(centre);
+        playing.watching = Some(row.cell);
     }
-    let row = playing.player.map(|id| newest.player(id));
-    let block = newest.room().world.grid.block(centre);
+    let block = newest.room().world.grid.block(row.cell);
     let cells: Vec<&[u8]> = block.iter().map(|cell| newest.plain(cell)).collect();
-    let head = (
-        newest.tick(),
-        row.map_or(0, |row| row.margin),
-        row.map_or(0, |row| row.score),
-    );
+    let head = (newest.tick(), row.margin, row.score);
     plain::put_tick(head, cells.into_iter(), out);
     playing.cells_sent = Some(newest.tick());
 }
 
-/// Where the session looks at this tick.
-fn centre(playing: &Playing, broadcast: &Broadcast) -> CellId {
+/// What a tick tells the session: of its player, or of where a spectator looks.
+#[inline]
+fn row(playing: &Playing, broadcast: &Broadcast) -> PlayerRow {
     match playing.player {
-        Some(player) => broadcast.player(player).cell,
-        None => playing.watching.unwrap_or_else(|| broadcast.leader_cell()),
+        Some(player) => broadcast.player(player),
+        None => PlayerRow {
+            cell: playing.watching.unwrap_or_else(|| broadcast.leader_cell()),
+            ..PlayerRow::default()
+        },
     }
 }
 

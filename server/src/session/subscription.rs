@@ -61,6 +61,11 @@ impl Subscription {
         self.following = u128::MAX;
     }
 
+    /// Whether all of the block is followed, as nearly always.
+    pub(super) fn follows_all(&self) -> bool {
+        self.following == u128::MAX
+    }
+
     /// The states in the block's order: bit set for `Following`.
     pub(super) fn following(&self) -> u128 {
         self.following

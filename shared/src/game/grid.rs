@@ -23,7 +23,7 @@ pub struct Grid {
 impl Grid {
     /// A grid over `size` (lattice points) with cells of `cell_edge`, whose blocks cover
     /// `view_distance` in every direction from anywhere in the centre cell.
-    pub(super) fn new(size: IVec2, cell_edge: i32, view_distance: i32) -> Grid {
+    pub(crate) fn new(size: IVec2, cell_edge: i32, view_distance: i32) -> Grid {
         let cells = |length: i32| ((length + cell_edge - 1) / cell_edge) as u16;
         let radius = ((view_distance + HYSTERESIS + cell_edge - 1) / cell_edge) as u16;
         Grid {
@@ -35,6 +35,7 @@ impl Grid {
     }
 
     /// Number of cells.
+    #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.columns) * usize::from(self.rows)
     }
@@ -103,6 +104,7 @@ impl Grid {
 
     /// The cells that a session with this centre follows, in ascending order: the square of
     /// [`Grid::radius`] rings around the centre, clipped at the arena's edge.
+    #[inline]
     pub fn block(&self, centre: CellId) -> Block {
         let (column, row) = self.column_row(centre);
         Block {
@@ -115,11 +117,12 @@ impl Grid {
     }
 
     /// Cells in the largest block.
-    pub(super) fn block_len_max(&self) -> usize {
+    pub(crate) fn block_len_max(&self) -> usize {
         let edge = usize::from(self.radius) * 2 + 1;
         edge.min(self.columns.into()) * edge.min(self.rows.into())
     }
 
+    #[inline]
     fn column_row(&self, cell: CellId) -> (u16, u16) {
         let cell = cell.0.min(self.len() as u16 - 1);
         (cell % self.columns, cell / self.columns)
@@ -138,6 +141,7 @@ pub struct Block {
 
 impl Block {
     /// Number of cells, at most [`FOLLOWED_CELLS_MAX`] for a valid arena.
+    #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.last_column - self.first_column + 1)
             * usize::from(self.last_row - self.first_row + 1)
@@ -153,6 +157,21 @@ impl Block {
         let (column, row) = (cell.0 % self.columns, cell.0 / self.columns);
         (self.first_column..=self.last_column).contains(&column)
             && (self.first_row..=self.last_row).contains(&row)
+    }
+
+    /// The rows of the block in ascending order: the first cell of each. Cells of a row have
+    /// consecutive ids.
+    #[inline]
+    pub fn rows(self) -> impl Iterator<Item = CellId> {
+        let first = self.first_row * self.columns + self.first_column;
+        let rows = self.last_row - self.first_row + 1;
+        (0..rows).map(move |row| CellId(first + row * self.columns))
+    }
+
+    /// Cells of each row.
+    #[inline]
+    pub fn row_len(&self) -> usize {
+        usize::from(self.last_column - self.first_column + 1)
     }
 
     /// The cells in ascending order: the order of their parts in a tick message.

@@ -6,6 +6,7 @@
 pub mod cell_frame;
 pub mod close;
 pub mod codec;
+pub mod delta_parts;
 pub mod error;
 pub mod message;
 pub mod model;
@@ -16,6 +17,7 @@ pub mod tick_message;
 
 pub use cell_frame::{Avatar, Cell, CellChange, FrameStamp, Predictor};
 pub use close::CloseReason;
+pub use delta_parts::DeltaParts;
 pub use error::DecodeError;
 pub use message::{ClientMessage, RosterEntry, ServerMessage, Welcome};
 pub use packet::{Block, PacketReader};

@@ -16,9 +16,9 @@
 //! A cell whose `filled` bit is not set has a frame or keyframe of zero bytes. The first message
 //! of a session, and the first after a pause, has `TICK` and `CENTRE` set.
 
-use super::DecodeError;
 use super::codec::{Reader, put_varint};
 use super::packet::TAG_TICK;
+use super::{DecodeError, DeltaParts};
 use crate::game::Grid;
 use crate::{CellId, Tick};
 
@@ -73,53 +73,19 @@ impl TickComposer {
         mut part: impl FnMut(CellId) -> CellPart<'a>,
         out: &mut Vec<u8>,
     ) {
-        let TickHead {
-            tick,
-            centre,
-            margin,
-            score,
-        } = head;
-        out.push(TAG_TICK);
-        let flags_at = out.len();
-        out.push(0);
-        let mut flags = 0;
-        if self.told.is_none_or(|told| told.tick.next() != tick) {
-            flags |= TICK;
-            put_varint(tick.0, out);
-        }
-        if self.told.is_none_or(|told| told.centre != centre) {
-            flags |= CENTRE;
-            put_varint(centre.0.into(), out);
-        }
-        if self.told.is_none_or(|told| told.margin != margin) {
-            flags |= MARGIN;
-            out.push(margin.cast_unsigned());
-        }
-        if self.told.is_none_or(|told| told.score != score) {
-            flags |= SCORE;
-            put_varint(score, out);
-        }
-        self.told = Some(head);
-
-        let block = grid.block(centre);
-        let (mut filled, mut keyframes) = (0u128, 0u128);
+        let block = grid.block(head.centre);
+        let mut bitmaps = Bitmaps::default();
         for (index, cell) in block.iter().enumerate() {
             let bytes = match part(cell) {
                 CellPart::Delta(bytes) => bytes,
                 CellPart::Keyframe(bytes) => {
-                    keyframes |= 1 << index;
+                    bitmaps.keyframes |= 1 << index;
                     bytes
                 }
             };
-            filled |= u128::from(!bytes.is_empty()) << index;
+            bitmaps.filled |= u128::from(!bytes.is_empty()) << index;
         }
-        let bitmap_len = block.len().div_ceil(8);
-        out.extend_from_slice(&filled.to_le_bytes()[..bitmap_len]);
-        if keyframes != 0 {
-            flags |= KEYFRAMES;
-            out.extend_from_slice(&keyframes.to_le_bytes()[..bitmap_len]);
-        }
-        out[flags_at] = flags;
+        self.put_head(head, block.len(), bitmaps, out);
         for cell in block.iter() {
             let (CellPart::Delta(bytes) | CellPart::Keyframe(bytes)) = part(cell);
             if !bytes.is_empty() {
@@ -129,9 +95,76 @@ impl TickComposer {
         }
     }
 
+    /// The same if all parts are deltas: the bytes of neighbouring cells stand side by side in
+    /// `deltas` as they do in the message, so that a row of the block is one copy.
+    pub fn compose_deltas(
+        &mut self,
+        grid: &Grid,
+        head: TickHead,
+        deltas: &DeltaParts,
+        out: &mut Vec<u8>,
+    ) {
+        let block = grid.block(head.centre);
+        let bitmaps = Bitmaps {
+            filled: deltas.filled(block),
+            keyframes: 0,
+        };
+        self.put_head(head, block.len(), bitmaps, out);
+        for first in block.rows() {
+            out.extend_from_slice(deltas.row(first, block.row_len()));
+        }
+    }
+
     /// Forgets what was told, so that the next message tells everything.
     pub fn reset(&mut self) {
         *self = TickComposer::default();
+    }
+
+    /// Appends everything before the parts.
+    #[inline]
+    fn put_head(&mut self, head: TickHead, cells: usize, bitmaps: Bitmaps, out: &mut Vec<u8>) {
+        out.push(TAG_TICK);
+        let flags_at = out.len();
+        out.push(0);
+        let mut flags = 0;
+        let told = self.told.replace(head);
+        if told.is_none_or(|told| told.tick.next() != head.tick) {
+            flags |= TICK;
+            put_varint(head.tick.0, out);
+        }
+        if told.is_none_or(|told| told.centre != head.centre) {
+            flags |= CENTRE;
+            put_varint(head.centre.0.into(), out);
+        }
+        if told.is_none_or(|told| told.margin != head.margin) {
+            flags |= MARGIN;
+            out.push(head.margin.cast_unsigned());
+        }
+        if told.is_none_or(|told| told.score != head.score) {
+            flags |= SCORE;
+            put_varint(head.score, out);
+        }
+        put_bitmap(bitmaps.filled, cells, out);
+        if bitmaps.keyframes != 0 {
+            flags |= KEYFRAMES;
+            put_bitmap(bitmaps.keyframes, cells, out);
+        }
+        out[flags_at] = flags;
+    }
+}
+
+/// One bit per cell of a block each.
+#[derive(Clone, Copy, Default)]
+struct Bitmaps {
+    filled: u128,
+    keyframes: u128,
+}
+
+#[inline]
+fn put_bitmap(bits: u128, cells: usize, out: &mut Vec<u8>) {
+    // Two or three bytes mostly: a loop is less than a call to copy them.
+    for byte in &bits.to_le_bytes()[..cells.div_ceil(8)] {
+        out.push(*byte);
     }
 }
 
@@ -277,8 +310,10 @@ fn read_bitmap(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::game::Arena;
+    use crate::game::{Arena, UNIT};
+    use crate::limits::FOLLOWED_CELLS_MAX;
     use crate::wire::{Block, PacketReader};
+    use glam::IVec2;
     use proptest::prelude::*;
 
     type Told = (u32, u16, i8, u32, Vec<(bool, Vec<u8>)>);
@@ -325,6 +360,32 @@ mod tests {
                 let expected: Vec<_> = grid.block(centre).iter().map(|c| (c, part(c))).collect();
                 prop_assert_eq!(view.cells().collect::<Vec<_>>(), expected);
                 prop_assert!(packet.next_block(Some(&mut reader)).unwrap().is_none());
+            }
+        }
+
+        #[test]
+        fn deltas_composed_by_rows_are_the_same_bytes(
+            columns in 1u16..80, rows in 1u16..8, view in 1i32..40, centre in any::<u16>(),
+            lens in proptest::collection::vec(prop_oneof![Just(0usize), 0usize..4, 249..253usize], 640),
+        ) {
+            let edge = 8 * UNIT;
+            let size = IVec2::new(columns.into(), rows.into()) * edge;
+            let grid = Grid::new(size, edge, view * UNIT);
+            prop_assume!(grid.block_len_max() <= FOLLOWED_CELLS_MAX);
+            let centre = CellId(centre % grid.len() as u16);
+            let frames: Vec<Vec<u8>> = lens.iter().enumerate().map(|(n, len)| vec![n as u8; *len]).collect();
+            let mut deltas = DeltaParts::default();
+            for frame in &frames[..grid.len()] {
+                deltas.push(|out| out.extend_from_slice(frame));
+            }
+            let (mut by_cell, mut by_row) = (TickComposer::default(), TickComposer::default());
+            for tick in 8..10 {
+                let head = TickHead { tick: Tick(tick), centre, margin: 1, score: 2 };
+                let (mut one, mut other) = (Vec::new(), Vec::new());
+                let part = |cell: CellId| CellPart::Delta(&frames[cell.index()]);
+                by_cell.compose(&grid, head, part, &mut one);
+                by_row.compose_deltas(&grid, head, &deltas, &mut other);
+                prop_assert_eq!(one, other);
             }
         }
 
