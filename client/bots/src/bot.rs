@@ -1,7 +1,8 @@
 //! One bot: a brain, the netcode, and a count of what happened.
 
-use crate::brain::{Brain, BrainKind, Senses, Sight};
+use crate::brain::BrainKind;
 use crate::path::PathFinder;
+use crate::pilot::Pilot;
 use crate::resume::Before;
 use crate::tally::Tally;
 use std::cell::RefCell;
@@ -11,10 +12,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tickwire_netcode::socket::{AsyncDriver, ConnectOptions, now};
-use tickwire_netcode::{CellPool, Client, ClientConfig, Event, Replica, SessionState, Stats};
-use tickwire_shared::game::Input;
-use tickwire_shared::wire::Cell;
-use tickwire_shared::{LocalTime, Tick};
+use tickwire_netcode::{
+    CellPool, Client, ClientConfig, Event, InterpolationConfig, SessionState, Stats,
+};
+use tickwire_shared::LocalTime;
 use tokio::sync::watch;
 
 /// What the whole fleet is doing.
@@ -55,14 +56,16 @@ pub struct BotSetup {
     pub seed: u64,
     /// When to connect, after the fleet has started.
     pub delay: Duration,
+    /// Whether it draws 60 frames per second that nobody looks at.
+    pub has_screen: bool,
     /// States shared with the other bots of its thread.
     pub pool: Option<CellPool>,
 }
 
 /// The longest that a bot sleeps before it looks whether the phase has changed.
 const NAP: Duration = Duration::from_millis(100);
-/// A body is not guessed further ahead than this, in ticks.
-const AHEAD_TICKS_MAX: i64 = 30;
+/// Between two frames of a screen.
+const FRAME: Duration = Duration::from_micros(16_667);
 /// For how long a leaving bot waits until its last words have left.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -77,30 +80,32 @@ pub async fn play(
     let config = ClientConfig {
         seed: setup.seed,
         // The exact replica is all that a brain looks at.
-        interpolation: None,
+        interpolation: setup.has_screen.then(InterpolationConfig::default),
         pool: setup.pool,
         ..ClientConfig::default()
     };
     let mut driver = AsyncDriver::new(setup.connect);
     let mut bot = Bot {
         client: Client::new(config, now()),
-        brain: Brain::new(setup.brain, setup.seed),
+        pilot: Pilot::new(setup.brain, setup.seed),
         tally: Tally::default(),
         progress,
         finder,
         measuring: None,
-        seen: None,
         arrived: None,
         before: None,
         is_resumed: false,
         counted_ticks: 0,
-        input: Input::IDLE,
+        frame_at: setup.has_screen.then(now),
     };
     bot.tally.started = 1;
     loop {
-        let now = driver.run_once(&mut bot.client, now() + NAP).await;
+        let nap = now() + NAP;
+        let until = bot.frame_at.map_or(nap, |at| at.min(nap));
+        let now = driver.run_once(&mut bot.client, until).await;
         bot.hear();
         bot.look(now);
+        bot.draw(now);
         let wanted = *phase.borrow_and_update();
         bot.measure(wanted, now);
         let is_over = matches!(bot.client.session(), SessionState::Ended { .. });
@@ -116,14 +121,12 @@ pub async fn play(
 
 struct Bot {
     client: Client,
-    brain: Brain,
+    pilot: Pilot,
     tally: Tally,
     progress: Arc<Progress>,
     finder: Rc<RefCell<PathFinder>>,
     /// The counters and the time at the start of the window.
     measuring: Option<(Stats, LocalTime)>,
-    /// The last tick that the brain lived through.
-    seen: Option<Tick>,
     /// When the last ticks came.
     arrived: Option<LocalTime>,
     /// As it was when the connection was lost, until it is back.
@@ -131,7 +134,8 @@ struct Bot {
     /// Whether the server took up the session of before.
     is_resumed: bool,
     counted_ticks: u64,
-    input: Input,
+    /// The next frame of its screen, if it has one.
+    frame_at: Option<LocalTime>,
 }
 
 impl Bot {
@@ -144,8 +148,7 @@ impl Bot {
                         self.tally.joined = 1;
                         self.progress.joined.fetch_add(1, Relaxed);
                     }
-                    self.brain.reset();
-                    self.seen = None;
+                    self.pilot.restart();
                     self.arrived = None;
                 }
                 Event::Lost { message, .. } => self.lost(&message),
@@ -180,15 +183,12 @@ impl Bot {
         }
     }
 
-    /// Lets the brain see a new tick, if there is one.
+    /// Lets the pilot see a new tick, if there is one.
     fn look(&mut self, now: LocalTime) {
-        let Some(tick) = self.client.replica().tick() else {
-            return;
-        };
-        if self.seen.is_some_and(|seen| tick <= seen) {
+        let finder = &mut self.finder.borrow_mut();
+        if !self.pilot.look(&mut self.client, now, finder) {
             return;
         }
-        self.seen = Some(tick);
         if let Some(before) = self.arrived.replace(now)
             && self.measuring.is_some()
         {
@@ -204,34 +204,19 @@ impl Bot {
         let ticks = self.client.stats().ticks_received;
         let new = ticks.saturating_sub(std::mem::replace(&mut self.counted_ticks, ticks));
         self.progress.ticks.fetch_add(new, Relaxed);
-        if self.brain.wants_to_look(tick) {
-            self.look_around(tick, now);
-        }
-        self.input = self.brain.input();
-        self.client.set_input(self.input);
     }
 
-    fn look_around(&mut self, tick: Tick, now: LocalTime) {
-        let (Some(world), Some(me)) = (self.client.world(), self.client.player()) else {
+    /// Draws a frame if there is a screen and it is time for one.
+    fn draw(&mut self, now: LocalTime) {
+        let Some(due) = self.frame_at.filter(|at| *at <= now) else {
             return;
         };
-        let replica = self.client.replica();
-        let Some(avatar) = replica.avatar(me) else {
-            return;
-        };
-        // The stream is as old as the line is long. Brains want the body where their next input
-        // will find it; that the input has not changed on the way is near enough for them.
-        let now_tick = self.client.clock_ticks(now).unwrap_or_default();
-        let ahead = (now_tick as i64 - i64::from(tick.0)).clamp(0, AHEAD_TICKS_MAX);
-        let body = (0..ahead).fold(avatar.body, |body, _| world.step(&body, &self.input));
-        let senses = Senses {
-            tick,
-            world,
-            me,
-            body,
-            sight: replica,
-        };
-        self.brain.look(&senses, &mut self.finder.borrow_mut());
+        self.client.view(now);
+        // A machine that is too busy leaves frames out, as a player's does.
+        self.frame_at = Some((due + FRAME).max(now));
+        if self.measuring.is_some() {
+            self.tally.drew(self.client.stats());
+        }
     }
 
     fn measure(&mut self, phase: Phase, now: LocalTime) {
@@ -256,13 +241,5 @@ impl Bot {
             self.tally.refused = 1;
         }
         self.tally
-    }
-}
-
-impl Sight for Replica {
-    fn for_each_cell<'a>(&'a self, visit: &mut dyn FnMut(&'a Cell)) {
-        for (_, cell) in self.cells() {
-            visit(cell);
-        }
     }
 }

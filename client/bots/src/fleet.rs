@@ -104,6 +104,7 @@ fn crews(options: &PlayOptions, slow: &SlowLines) -> Vec<Crew> {
         let setup = BotSetup {
             connect,
             brain: options.brain,
+            has_screen: options.screens,
             // Neighbouring seeds give unlike generators; an odd factor spreads them anyway.
             seed: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(number),
             delay: Duration::from_secs_f64(f64::from(number) / options.join_rate),

@@ -4,10 +4,11 @@
 //! The bots play through exactly the netcode that the desktop client uses.
 //!
 //! * [`brain`], [`path`]: what a bot wants, as pure functions of what it sees.
-//! * [`bot`], [`fleet`]: one bot, and many.
+//! * [`pilot`], [`bot`], [`fleet`]: a brain at a client, one bot, and many.
 //! * [`tokens`]: as whom they present themselves.
 //! * [`tally`], [`resume`], [`report`]: what they saw, counted and printed.
-//! * [`link_model`], [`proxy`]: a bad line as arithmetic, and for real sockets.
+//! * [`link_model`], [`profile`], [`proxy`]: a bad line as arithmetic, by name, and for real
+//!   sockets.
 
 pub mod bot;
 pub mod brain;
@@ -16,6 +17,8 @@ pub mod fleet;
 pub mod link_model;
 pub mod options;
 pub mod path;
+pub mod pilot;
+pub mod profile;
 pub mod proxy;
 pub mod report;
 pub mod resume;

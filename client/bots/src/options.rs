@@ -87,6 +87,10 @@ pub struct PlayOptions {
     /// Further bots that read one kilobyte per second.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=2_000))]
     pub trickle_readers: u32,
+    /// Let every bot draw 60 frames per second, as a player's machine does, and report how late
+    /// and how smoothly others would be seen.
+    #[arg(long)]
+    pub screens: bool,
     /// Threads that run the bots.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,

@@ -33,6 +33,9 @@ pub struct Report {
     /// Bots that came back after a lost connection; only if there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
+    /// How others would be seen; only with `--screens`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub screens: Option<Screens>,
     /// Bots that read nothing for 5 s of every 10 s; only with `--stall-readers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stall_readers: Option<SlowReaders>,
@@ -83,6 +86,23 @@ pub struct Resumed {
     pub anew: u64,
     /// From the loss to the first tick.
     pub away_ms: Percentiles,
+}
+
+/// What screens would have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Screens {
+    /// How far behind the newest possible tick others were drawn.
+    pub playout_delay_ms: Percentiles,
+    /// Share of the time in which others were drawn by extrapolation.
+    pub starved_percent: f64,
+    /// Inputs that came after their tick.
+    pub inputs_late_percent: f64,
+    /// Corrections of the own avatar for late inputs, per bot and minute.
+    pub corrections_late_per_minute: f64,
+    /// Corrections of the own avatar for what the server did, per bot and minute.
+    pub corrections_event_per_minute: f64,
+    /// Corrections of the own avatar after gaps, per bot and minute.
+    pub corrections_resync_per_minute: f64,
 }
 
 /// What became of bots that read too slowly.
@@ -166,6 +186,7 @@ impl Outcome {
             ),
             input_to_effect_ms: Percentiles::of(&self.players.input_to_effect),
             resumed: Resumed::of(&self.players.returns),
+            screens: Screens::of(&self.players),
             stall_readers: SlowReaders::of(&self.stalled),
             trickle_readers: SlowReaders::of(&self.trickled),
         }
@@ -244,6 +265,41 @@ impl Resumed {
     }
 }
 
+impl Screens {
+    fn of(tally: &Tally) -> Option<Screens> {
+        let window = &tally.window;
+        let minutes = window.seconds / 60.0;
+        let percent = |part: f64, whole: f64| round(100.0 * ratio(part, whole), 3);
+        let per_minute = |count: u64| round(ratio(count as f64, minutes), 3);
+        (!tally.playout_delay.is_empty()).then(|| Screens {
+            playout_delay_ms: Percentiles::of(&tally.playout_delay),
+            starved_percent: percent(window.starved_ms / 1e3, window.seconds),
+            inputs_late_percent: percent(window.inputs_late as f64, window.inputs as f64),
+            corrections_late_per_minute: per_minute(tally.corrections.late_input),
+            corrections_event_per_minute: per_minute(tally.corrections.server_event),
+            corrections_resync_per_minute: per_minute(tally.corrections.resync),
+        })
+    }
+}
+
+impl fmt::Display for Screens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Percentiles { p50, p90, p99, max } = self.playout_delay_ms;
+        writeln!(
+            f,
+            "  playout delay, ms       p50 {p50:.1}  p90 {p90:.1}  p99 {p99:.1}  max {max:.1}"
+        )?;
+        writeln!(f, "  starved                 {:.2} %", self.starved_percent)?;
+        writeln!(
+            f,
+            "  corrections per minute  {:.2} late input, {:.2} server event, {:.2} resync",
+            self.corrections_late_per_minute,
+            self.corrections_event_per_minute,
+            self.corrections_resync_per_minute
+        )
+    }
+}
+
 impl SlowReaders {
     fn of(tally: &Tally) -> Option<SlowReaders> {
         (tally.started > 0).then(|| SlowReaders {
@@ -295,6 +351,9 @@ impl fmt::Display for Report {
                 f,
                 "  away, ms                p50 {p50:.0}  p90 {p90:.0}  p99 {p99:.0}  max {max:.0}"
             )?;
+        }
+        if let Some(screens) = &self.screens {
+            write!(f, "{screens}")?;
         }
         for (name, slow) in [
             ("stall readers", &self.stall_readers),
@@ -413,6 +472,24 @@ mod tests {
         assert_eq!(json["resumed"]["sessions"], 3);
         assert_eq!(json["resumed"]["with_score_and_place"], 2);
         assert!(outcome.text().contains("3, 2 of them with score and place"));
+    }
+
+    #[test]
+    fn screens_have_their_own_rows_and_only_if_there_are_any() {
+        let mut outcome = outcome();
+        assert_eq!(outcome.report().screens, None);
+        let stats = Stats {
+            interpolation_delay_ms: 40.0,
+            ..Stats::default()
+        };
+        outcome.players.drew(&stats);
+        outcome.players.window.starved_ms = 100.0;
+        outcome.players.corrections.late_input = 2;
+        let screens = outcome.report().screens.expect("a frame was drawn");
+        assert!((39.0..=41.0).contains(&screens.playout_delay_ms.p50));
+        assert!(is_near(screens.starved_percent, 1.0));
+        assert!(is_near(screens.corrections_late_per_minute, 12.0));
+        assert!(outcome.text().contains("playout delay"));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Tally {
     pub arrival_gaps: Histogram<u64>,
     /// What became of those whose connection was lost.
     pub returns: Returns,
+    /// How far behind the newest possible tick others were drawn, frame by frame, in microseconds.
+    pub playout_delay: Histogram<u64>,
     /// Troubles in words, with their counts.
     pub troubles: BTreeMap<String, u64>,
 }
@@ -62,6 +64,8 @@ pub struct Window {
     pub inputs: u64,
     /// Inputs that came late.
     pub inputs_late: u64,
+    /// Milliseconds for which others were drawn by extrapolation.
+    pub starved_ms: f64,
 }
 
 /// Different troubles that are kept in words; further ones are only counted.
@@ -84,6 +88,7 @@ impl Default for Tally {
             window: Window::default(),
             input_to_effect: histogram(),
             arrival_gaps: histogram(),
+            playout_delay: histogram(),
             returns: Returns {
                 resumed: 0,
                 unchanged: 0,
@@ -113,6 +118,7 @@ impl Tally {
             .add(&other.input_to_effect)
             .expect(fits);
         self.arrival_gaps.add(&other.arrival_gaps).expect(fits);
+        self.playout_delay.add(&other.playout_delay).expect(fits);
         self.returns.resumed += other.returns.resumed;
         self.returns.unchanged += other.returns.unchanged;
         self.returns.anew += other.returns.anew;
@@ -131,6 +137,12 @@ impl Tally {
             "others"
         };
         *self.troubles.entry(words.to_owned()).or_default() += count;
+    }
+
+    /// A bot with a screen has drawn a frame.
+    pub fn drew(&mut self, stats: &Stats) {
+        let micros = (stats.interpolation_delay_ms * 1e3).max(1.0) as u64;
+        self.playout_delay.saturating_record(micros);
     }
 
     /// Counts what one bot measured between two readings of its counters.
@@ -159,6 +171,7 @@ impl Tally {
             ticks_skipped: after.ticks_skipped - before.ticks_skipped,
             inputs: after.inputs_sent - before.inputs_sent,
             inputs_late: after.inputs_late - before.inputs_late,
+            starved_ms: after.starved_ms - before.starved_ms,
         });
     }
 
@@ -185,6 +198,7 @@ impl Window {
         self.ticks_skipped += other.ticks_skipped;
         self.inputs += other.inputs;
         self.inputs_late += other.inputs_late;
+        self.starved_ms += other.starved_ms;
     }
 }
 

@@ -1,10 +1,11 @@
 //! The subcommand `feel`.
 
-use crate::feel::{self, Bars};
-use crate::profile::{PROFILES, Profile, named};
+use crate::feel::{self, Bars, Course};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use tickwire_bots::profile::{PROFILES, Profile, named};
+use tickwire_netcode::InterpolationMode;
 
 /// Measure what players judge, on virtual lines.
 #[derive(Debug, Args)]
@@ -18,12 +19,23 @@ pub struct FeelOptions {
     /// All chance comes from here.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How others are drawn. The bars are for `delayed`, which is what clients do.
+    #[arg(long, value_enum, default_value_t = Others::Delayed)]
+    others: Others,
     /// How to report on standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     report: Format,
     /// Write a picture (SVG) of truth against what was drawn.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Others {
+    /// As they were a playout delay ago: smooth.
+    Delayed,
+    /// As they would be now if nobody turned: immediate.
+    Present,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,7 +57,16 @@ pub fn feel(options: &FeelOptions) -> anyhow::Result<()> {
     let mut reports = Vec::new();
     let mut paths = Vec::new();
     for profile in profiles {
-        let feel = feel::run(profile, options.seconds, options.seed)
+        let course = Course {
+            profile,
+            seconds: options.seconds,
+            seed: options.seed,
+            others: match options.others {
+                Others::Delayed => InterpolationMode::Delayed,
+                Others::Present => InterpolationMode::Present,
+            },
+        };
+        let feel = feel::run(&course)
             .map_err(|violation| anyhow::anyhow!("{}: {violation}", profile.name))?;
         reports.push(feel.report);
         paths.push((profile.name, feel.path));
@@ -61,7 +82,7 @@ pub fn feel(options: &FeelOptions) -> anyhow::Result<()> {
     }
     let bars = |report: &feel::FeelReport| Bars::of(&report.profile).missed(report);
     let missed: Vec<String> = reports.iter().flat_map(bars).collect();
-    if missed.is_empty() {
+    if missed.is_empty() || options.others == Others::Present {
         Ok(())
     } else {
         bail!("{}", missed.join("\n"))

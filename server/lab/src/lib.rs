@@ -5,12 +5,13 @@
 //! * [`check`]: what must always hold, apart from what happens. See `docs/architecture.md`.
 //! * [`scenario`]: what happens, drawn from a seed.
 //! * [`campaign`]: many seeds on all cores; `tickwire-lab simulate`.
-//! * [`profile`]: named lines with the sources of their figures.
 //! * [`feel`]: what players judge, measured; `tickwire-lab feel`.
+//! * [`bots`]: what `tickwire-bots` would see on virtual lines; `tickwire-lab bots`.
 //! * [`stream`]: random cell frames for decoders in other languages; `tickwire-lab stream`.
 //! * [`play`]: simulated play without a network, for [`train`] (the table of odds) and [`measure`]
 //!   (what a visible avatar costs); [`vectors`]: golden bytes. Subcommands in [`codec_cli`].
 
+pub mod bots;
 pub mod campaign;
 pub mod check;
 pub mod codec_cli;
@@ -22,7 +23,6 @@ pub mod measure;
 pub mod peer;
 pub mod play;
 pub mod player;
-pub mod profile;
 pub mod scenario;
 pub mod simulation;
 pub mod stream;

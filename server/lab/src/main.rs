@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::ops::Range;
 use std::thread;
+use tickwire_lab::bots::{self, BotsOptions};
 use tickwire_lab::campaign;
 use tickwire_lab::codec_cli::CodecCommand;
 use tickwire_lab::fault::Fault;
@@ -27,6 +28,9 @@ enum Command {
     Simulate(Simulate),
     /// Measure what players judge, on virtual lines.
     Feel(FeelOptions),
+    /// Measure what `tickwire-bots --screens` would on a virtual line, and hold its report against
+    /// that.
+    Bots(BotsOptions),
     /// Write a random stream of cell frames to standard output, to test decoders with.
     Stream(Stream),
     /// Around the codec.
@@ -74,6 +78,7 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         Command::Simulate(options) => simulate(&options),
         Command::Feel(options) => feel_cli::feel(&options),
+        Command::Bots(options) => bots::run(&options),
         Command::Stream(options) => stream(&options),
         Command::Codec(command) => command.run(),
     }

@@ -4,8 +4,10 @@ use crate::check::{ClientChecker, WireChecker};
 use crate::fault::Forger;
 use crate::line::Line;
 use crate::player::{Player, Style};
-use crate::profile::Profile;
 use std::time::Duration;
+use tickwire_bots::brain::BrainKind;
+use tickwire_bots::pilot::Pilot;
+use tickwire_bots::profile::Profile;
 use tickwire_netcode::{Client, ClientConfig};
 use tickwire_server::room::SessionKey;
 use tickwire_server::session::Session;
@@ -20,6 +22,8 @@ pub struct PeerSpec {
     pub profile: Profile,
     /// Its player.
     pub style: Style,
+    /// A bot that plays instead.
+    pub brain: Option<BrainKind>,
     /// Frames per second of its screen.
     pub frames_per_second: u32,
     /// Its clock's rate against the server's, in parts per million.
@@ -37,6 +41,8 @@ pub struct Peer {
     pub client: Client,
     /// Who plays.
     pub player: Player,
+    /// The bot that plays instead.
+    pub pilot: Option<Pilot>,
     /// What it was made from.
     pub spec: PeerSpec,
     /// Present line; differs from the spec's when a scenario changed it.
@@ -102,6 +108,7 @@ impl Peer {
         let mut peer = Peer {
             client: Client::new(spec.client.clone(), LocalTime(0)),
             player: Player::new(spec.style, spec.seed),
+            pilot: spec.brain.map(|brain| Pilot::new(brain, spec.seed)),
             profile: spec.profile,
             connection: None,
             dialling: None,

@@ -4,11 +4,11 @@ use crate::check::Violation;
 use crate::fault::Fault;
 use crate::peer::PeerSpec;
 use crate::player::Style;
-use crate::profile::{PROFILES, Profile, named};
 use crate::simulation::Simulation;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use std::time::Duration;
+use tickwire_bots::profile::{PROFILES, Profile, named};
 use tickwire_netcode::{ClientConfig, InterpolationConfig, InterpolationMode};
 use tickwire_shared::game::{Arena, World};
 use tickwire_shared::{LocalTime, TickRate};
@@ -63,7 +63,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Result<Outcome, Violation> {
     for index in 0..simulation.peers.len() {
         show(&mut simulation, index, true);
     }
-    simulation.calm(named("lan").expect("a profile of this crate"));
+    simulation.calm(named("lan").expect("a profile of the list"));
     let end = trouble_ends + Duration::from_secs(CALM_SECONDS);
     simulation.run_until(end, &mut ())?;
     Ok(Outcome {
@@ -125,6 +125,7 @@ impl Script {
             client,
             profile: self.profile(),
             style: Style::Wander,
+            brain: None,
             frames_per_second: self.pick(&[20, 30, 60, 60, 75, 144]),
             drift_ppm: i64::from(self.between(0, 400)) - 200,
             epoch: self.millis(0, 1_000_000),

@@ -8,10 +8,11 @@ use crate::check::{Check, InputChecker, Violation, WireChecker, ensure};
 use crate::fault::{Fault, Forger};
 use crate::line::Line;
 use crate::peer::{Connection, Peer, PeerSpec};
-use crate::profile::Profile;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tickwire_bots::path::PathFinder;
+use tickwire_bots::profile::Profile;
 use tickwire_netcode::{Disconnect, Event, SessionState, Transmit, View};
 use tickwire_server::metrics::Metrics;
 use tickwire_server::room::{Broadcast, Room, RoomConfig, RoomRequest, SessionKey};
@@ -42,6 +43,8 @@ const CONVERGENCE: Duration = Duration::from_secs(2);
 pub trait Probe {
     /// The room has run a tick.
     fn ticked(&mut self, _now: LocalTime, _broadcast: &Broadcast) {}
+    /// A client has told something.
+    fn heard(&mut self, _index: usize, _event: &Event) {}
     /// A client has drawn a frame.
     fn framed(&mut self, _now: LocalTime, _index: usize, _peer: &Peer, _view: &View) {}
 }
@@ -74,6 +77,7 @@ pub struct Simulation {
     again: Vec<RoomRequest>,
     keyframes_encoded: u64,
     trace: u64,
+    finder: PathFinder,
 }
 
 impl Simulation {
@@ -104,6 +108,7 @@ impl Simulation {
             again: Vec::new(),
             keyframes_encoded: 0,
             trace: 0xcbf2_9ce4_8422_2325,
+            finder: PathFinder::default(),
         }
     }
 
@@ -486,6 +491,9 @@ impl Simulation {
             peer.checker
                 .handled(&peer.client, self.history.as_slices().0)?;
         }
+        if let Some(pilot) = &mut peer.pilot {
+            pilot.look(&mut peer.client, local, &mut self.finder);
+        }
         let lost = peer
             .loss_at
             .take_if(|at| *at <= now)
@@ -525,18 +533,22 @@ impl Simulation {
         let local = peer.local(now);
         peer.frame_at = now.max(peer.frame_at) + peer.frame_period();
         let input = peer.player.input(now);
-        if !peer.left {
+        if !peer.left && peer.pilot.is_none() {
             peer.client.set_input(input);
         }
         peer.client.advance(local);
         let view = peer.client.view(local).clone();
         peer.checker.drawn(&peer.client, &view)?;
         while let Some(event) = peer.client.poll_event() {
+            probe.heard(index, &event);
             match event {
                 Event::Welcomed {
                     player, resumed, ..
                 } => {
                     peer.calm_since = peer.calm_since.max(now);
+                    if let Some(pilot) = &mut peer.pilot {
+                        pilot.restart();
+                    }
                     let rule = "resume within the grace period keeps the player";
                     let expected = peer.must_resume.take();
                     let kept = expected.is_none() || (resumed && player == expected);

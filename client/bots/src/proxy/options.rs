@@ -3,6 +3,7 @@
 use super::Line;
 use crate::link_model::{LinkSpec, OutageSpec, Stall};
 use crate::options::ReportFormat;
+use crate::profile::Profile;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,19 +20,23 @@ pub struct ProxyOptions {
     /// The server.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     pub to: String,
+    /// A line with a name: lan, cable, wifi, mobile or awful. What is given apart goes before it;
+    /// without a name the line is perfect but for what is given.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<Profile>,
     /// One-way latency, such as 80ms or 20ms/80ms.
-    #[arg(long, default_value = "0ms", value_name = "TIME", value_parser = both::<Time>)]
-    pub latency: Both<Time>,
+    #[arg(long, value_name = "TIME", value_parser = both::<Time>)]
+    pub latency: Option<Both<Time>>,
     /// Most that is added at random, such as 30ms.
-    #[arg(long, default_value = "0ms", value_name = "TIME", value_parser = both::<Time>)]
-    pub jitter: Both<Time>,
+    #[arg(long, value_name = "TIME", value_parser = both::<Time>)]
+    pub jitter: Option<Both<Time>>,
     /// Loss and its repair, such as 200ms@1%: one segment of a hundred arrives 200 ms later and
     /// holds up what follows.
-    #[arg(long, default_value = "0ms@0%", value_name = "TIME@ODDS", value_parser = both::<StallText>)]
-    pub stall: Both<StallText>,
+    #[arg(long, value_name = "TIME@ODDS", value_parser = both::<StallText>)]
+    pub stall: Option<Both<StallText>>,
     /// Bits per second, such as 256kbit or 128kbit/2mbit; `none` is no limit.
-    #[arg(long, default_value = "none", value_name = "RATE", value_parser = both::<Bandwidth>)]
-    pub bandwidth: Both<Bandwidth>,
+    #[arg(long, value_name = "RATE", value_parser = both::<Bandwidth>)]
+    pub bandwidth: Option<Both<Bandwidth>>,
     /// How often a connection breaks, such as 1/60s: once a minute on average.
     #[arg(long, default_value = "0/1s", value_name = "N/TIME", value_parser = often)]
     pub cut: f64,
@@ -80,25 +85,25 @@ pub struct Bandwidth(pub Option<u64>);
 impl ProxyOptions {
     /// The line that the options describe.
     pub fn line(&self) -> Line {
-        let spec = |latency: Time, jitter: Time, stall: StallText, bandwidth: Bandwidth| LinkSpec {
-            latency: latency.0,
-            jitter: jitter.0,
-            stall: stall.0,
-            bandwidth: bandwidth.0,
-        };
+        let (mut up, mut down) = self
+            .profile
+            .map(|profile| (profile.up, profile.down))
+            .unwrap_or_default();
+        if let Some(latency) = self.latency {
+            (up.latency, down.latency) = (latency.up.0, latency.down.0);
+        }
+        if let Some(jitter) = self.jitter {
+            (up.jitter, down.jitter) = (jitter.up.0, jitter.down.0);
+        }
+        if let Some(stall) = self.stall {
+            (up.stall, down.stall) = (stall.up.0, stall.down.0);
+        }
+        if let Some(bandwidth) = self.bandwidth {
+            (up.bandwidth, down.bandwidth) = (bandwidth.up.0, bandwidth.down.0);
+        }
         Line {
-            up: spec(
-                self.latency.up,
-                self.jitter.up,
-                self.stall.up,
-                self.bandwidth.up,
-            ),
-            down: spec(
-                self.latency.down,
-                self.jitter.down,
-                self.stall.down,
-                self.bandwidth.down,
-            ),
+            up,
+            down,
             outages: OutageSpec {
                 cuts_per_second: self.cut,
                 half_opens_per_second: self.half_open,
@@ -265,6 +270,29 @@ mod tests {
         assert!((stall.odds - 0.015).abs() < 1e-12);
         assert!((often("1/60s").unwrap() - 1.0 / 60.0).abs() < 1e-12);
         assert!((often("3/1min").unwrap() - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_profile_is_a_line_and_what_is_given_apart_goes_before_it() {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            proxy: ProxyOptions,
+        }
+        let line = |args: &str| {
+            let args = std::iter::once("proxy").chain(args.split_whitespace());
+            <Cli as clap::Parser>::try_parse_from(args).map(|cli| cli.proxy.line())
+        };
+        let mobile = crate::profile::named("mobile").unwrap();
+        let named = line("--profile mobile").unwrap();
+        assert_eq!((named.up, named.down), (mobile.up, mobile.down));
+        let faster = line("--profile mobile --latency 5ms/6ms").unwrap();
+        assert_eq!(faster.down.latency, Duration::from_millis(6));
+        assert_eq!(faster.down.jitter, mobile.down.jitter);
+        let perfect = line("").unwrap();
+        assert_eq!(perfect.up, LinkSpec::default());
+        let error = line("--profile dsl").unwrap_err().to_string();
+        assert!(error.contains("lan, cable, wifi, mobile, awful"), "{error}");
     }
 
     #[test]

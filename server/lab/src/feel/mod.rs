@@ -14,11 +14,11 @@ pub use report::{Bars, FeelReport, table};
 use crate::check::Violation;
 use crate::peer::PeerSpec;
 use crate::player::Style;
-use crate::profile::Profile;
 use crate::simulation::Simulation;
 use measure::Measure;
 use std::time::Duration;
-use tickwire_netcode::ClientConfig;
+use tickwire_bots::profile::Profile;
+use tickwire_netcode::{ClientConfig, InterpolationConfig, InterpolationMode};
 use tickwire_shared::game::{Arena, World};
 use tickwire_shared::{LocalTime, TickRate};
 
@@ -49,14 +49,37 @@ pub struct Path {
     pub own: Vec<(f64, f64)>,
 }
 
-/// Measures one profile for `seconds` of virtual time after the warm-up.
-pub fn run(profile: Profile, seconds: u64, seed: u64) -> Result<Feel, Violation> {
+/// What to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Course {
+    /// The line of everybody.
+    pub profile: Profile,
+    /// Virtual seconds after the warm-up.
+    pub seconds: u64,
+    /// All chance comes from here.
+    pub seed: u64,
+    /// How others are drawn.
+    pub others: InterpolationMode,
+}
+
+/// Measures one profile.
+pub fn run(course: &Course) -> Result<Feel, Violation> {
+    let Course {
+        profile,
+        seconds,
+        seed,
+        others,
+    } = *course;
     let arena = Arena::named("garden").expect("an embedded arena");
     let world = World::new(arena, TickRate::DEFAULT);
     let mut simulation = Simulation::new(world, seed, None);
     for index in 0..PEERS {
         let client = ClientConfig {
             seed: seed ^ index,
+            interpolation: Some(InterpolationConfig {
+                mode: others,
+                ..InterpolationConfig::default()
+            }),
             ..ClientConfig::default()
         };
         simulation.join(PeerSpec {
@@ -67,6 +90,7 @@ pub fn run(profile: Profile, seconds: u64, seed: u64) -> Result<Feel, Violation>
             } else {
                 Style::Wander
             },
+            brain: None,
             frames_per_second: FRAMES_PER_SECOND,
             drift_ppm: index as i64 * 20 - 80,
             epoch: Duration::from_micros(index * 1_234_567),

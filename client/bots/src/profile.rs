@@ -1,4 +1,5 @@
-//! Named lines, and where their figures come from.
+//! Named lines, and where their figures come from: one list for the proxy's real sockets and the
+//! laboratory's virtual ones.
 //!
 //! Latency and bandwidth of the wired profiles are the presets of `WebPageTest`
 //! (`connectivity.ini.sample`: FIOS 20/5 Mbit/s and 4 ms round trip, Cable 5/1 Mbit/s and 28 ms).
@@ -10,8 +11,9 @@
 //! about a round trip if later segments provoke duplicate acknowledgements. `awful` is the example
 //! of the proxy's manual: 80 ms, 30 ms of jitter, 200 ms stalls at 1 %, 256 kbit/s.
 
+use crate::link_model::{LinkSpec, Stall};
+use std::str::FromStr;
 use std::time::Duration;
-use tickwire_bots::link_model::{LinkSpec, Stall};
 
 /// Both directions of a line under a name.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +58,17 @@ pub const PROFILES: [Profile; 5] = [
 /// The profile of this name.
 pub fn named(name: &str) -> Option<Profile> {
     PROFILES.into_iter().find(|profile| profile.name == name)
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Profile, String> {
+        named(name).ok_or_else(|| {
+            let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
+            format!("expected one of {}", names.join(", "))
+        })
+    }
 }
 
 /// Milliseconds of least latency and most jitter, length in milliseconds and odds of a stall,
