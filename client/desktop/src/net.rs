@@ -10,9 +10,13 @@
 //! inside the [`Client`]; a frame copies one [`View`] and never waits for the network. While the
 //! window is hidden the session pauses.
 
+use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;
+use bevy::time::common_conditions::on_real_timer;
 use bevy::window::{PrimaryWindow, WindowOccluded};
+use bevy::winit::WINIT_WINDOWS;
 use std::ops::Deref;
+use std::time::Duration;
 use tickwire_netcode::socket::{self, ConnectOptions, Driver};
 use tickwire_netcode::{Client, ClientConfig, Event, SessionState, View};
 use tickwire_shared::LocalTime;
@@ -67,6 +71,16 @@ struct Link {
     driver: Driver,
 }
 
+/// Whether the player cannot see the window. Such a player gets no ticks, which spares both ends
+/// the work.
+#[derive(Resource, Clone, Copy, Debug, Default)]
+struct Hidden {
+    is_occluded: bool,
+    is_minimised: bool,
+}
+
+/// Between two looks at whether the window is minimised: each may ask the window system.
+const MINIMISED_INTERVAL: Duration = Duration::from_millis(500);
 /// Events taken from the client per frame; more wait for the next frame, so that a burst (a join
 /// to a room of thousands) does not stretch one.
 const EVENTS_PER_FRAME_MAX: usize = 256;
@@ -88,7 +102,18 @@ impl Plugin for NetcodePlugin {
                 )
                     .chain(),
             )
-            .add_systems(Update, (pause, pump).chain().in_set(NetcodeSystems::Pump));
+            .init_resource::<Hidden>()
+            .add_systems(
+                Update,
+                (
+                    hear_of_occlusion,
+                    look_for_minimised.run_if(on_real_timer(MINIMISED_INTERVAL)),
+                    pause,
+                    pump,
+                )
+                    .chain()
+                    .in_set(NetcodeSystems::Pump),
+            );
     }
 }
 
@@ -160,22 +185,34 @@ fn network_thread() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// A player who cannot see the window gets no ticks, which spares both ends the work.
-fn pause(
+fn hear_of_occlusion(
     mut occlusions: MessageReader<WindowOccluded>,
-    windows: Query<&Window, With<PrimaryWindow>>,
-    mut is_occluded: Local<bool>,
-    mut session: ResMut<NetSession>,
+    primary: Query<(), With<PrimaryWindow>>,
+    mut hidden: ResMut<Hidden>,
 ) {
     for told in occlusions.read() {
-        if windows.contains(told.window) {
-            *is_occluded = told.occluded;
+        if primary.contains(told.window) {
+            hidden.is_occluded = told.occluded;
         }
     }
-    // Where a minimised window does not count as occluded, it has no size.
-    let has_no_size = |window: &Window| window.physical_size().min_element() == 0;
-    let is_hidden = *is_occluded || windows.single().is_ok_and(has_no_size);
+}
+
+/// No event tells of minimising on X11, so this asks now and then.
+fn look_for_minimised(
+    primary: Query<(Entity, &Window), With<PrimaryWindow>>,
+    mut hidden: ResMut<Hidden>,
+    _main_thread: NonSendMarker,
+) {
+    let is_minimised = |(entity, window): (Entity, &Window)| {
+        let told = WINIT_WINDOWS.with_borrow(|windows| windows.get_window(entity)?.is_minimized());
+        told.unwrap_or(false) || window.physical_size().min_element() == 0
+    };
+    hidden.is_minimised = primary.single().is_ok_and(is_minimised);
+}
+
+fn pause(hidden: Res<Hidden>, mut session: ResMut<NetSession>) {
     if let Some(client) = session.client_mut() {
+        let is_hidden = hidden.is_occluded || hidden.is_minimised;
         client.set_visible(socket::now(), !is_hidden);
     }
 }
