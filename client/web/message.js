@@ -78,6 +78,7 @@ function readWelcome(reader) {
     ticket: reader.string(),
     resumed: reader.bool(),
     serverVersion: reader.string(),
+    model: reader.varint(),
   };
 }
 

@@ -34,6 +34,10 @@ export const LOW_SHARES = new Uint16Array(CONTEXTS);
 const UNTRAINED = 91;
 
 let loaded = false;
+let hash = 0;
+
+/** FNV-1a over the entries of the table in use: `Welcome` tells the server's. */
+export const fingerprint = () => hash;
 
 /** Takes the text of the table: numbers separated by white space; `#` starts a comment line. */
 export function useTable(text) {
@@ -42,7 +46,12 @@ export function useTable(text) {
   if (entries.length > CONTEXTS || !entries.every((entry) => entry >= 1 && entry <= 255)) {
     throw new RangeError(`the table of odds has ${entries.length} entries, ${CONTEXTS} are needed`);
   }
-  for (let at = 0; at < CONTEXTS; at++) LOW_SHARES[at] = lowShare(entries[at] ?? UNTRAINED);
+  hash = 0x811c9dc5;
+  for (let at = 0; at < CONTEXTS; at++) {
+    const entry = entries[at] ?? UNTRAINED;
+    LOW_SHARES[at] = lowShare(entry);
+    hash = Math.imul(hash ^ entry, 0x01000193) >>> 0;
+  }
   loaded = true;
 }
 

@@ -10,6 +10,7 @@ import { closeReasonFromCode } from './close.js';
 import { DecodeError } from './codec.js';
 import { PING_INTERVAL_MS } from './limits.js';
 import { ClientMessage } from './message.js';
+import { fingerprint } from './model.js';
 import { PacketReader } from './packet.js';
 import { Play } from './play.js';
 import { Stats } from './stats.js';
@@ -22,6 +23,7 @@ const SILENCE_TIMEOUT_MS = 7_000;
 const STABLE_MS = 3_000;
 /** Something this client does not understand is a violation by the server. */
 const PROTOCOL_VIOLATION = 1002;
+const UNSUPPORTED_VERSION = 4009;
 /** So many in a row mean a page older than the server. */
 const VIOLATIONS_MAX = 3;
 
@@ -59,7 +61,7 @@ export class Client {
     this.stats.received(bytes.length);
     try {
       const packet = new PacketReader(bytes);
-      for (;;) {
+      while (this.state.kind !== 'ended') {
         const block = packet.next(this.play?.ticks ?? null);
         if (block === null) break;
         if (block === this.play?.ticks) this.handleTick(now, bytes);
@@ -230,6 +232,14 @@ export class Client {
   }
 
   handleWelcome(now, welcome) {
+    if (welcome.model !== fingerprint()) {
+      const hex = (value) => value.toString(16).padStart(8, '0');
+      const words = `this page's table of odds (${hex(fingerprint())}) is not that of the server `
+        + `(${hex(welcome.model)}, version ${welcome.serverVersion})`;
+      this.transmits.push({ kind: 'close', code: UNSUPPORTED_VERSION, reason: words.slice(0, 100) });
+      this.end('unsupported_version', `${words}: reload the page`);
+      return;
+    }
     this.welcome = welcome;
     this.ticket = welcome.ticket === '' ? null : welcome.ticket;
     this.roster.clear();

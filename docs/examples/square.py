@@ -56,7 +56,7 @@ def welcome(r):
         r.integer()
     r.list(lambda: [r.integer() for _ in range(4)])
     [r.signed() for _ in range(6)], r.unpack("BB")  # ... and the constants of the movement
-    ticket, resumed, version = r.text(), r.integer(), r.text()
+    ticket, resumed, version, model = r.text(), r.integer(), r.text(), r.integer()
     return {"me": me, "name": name, "room": room, "tick": tick, "hz": hz}
 
 

@@ -152,8 +152,8 @@ impl Client {
         self.session.connected(now);
     }
 
-    /// A binary message came at `now`. An error means that the server broke the protocol; the
-    /// client has then asked for a close and moved on.
+    /// A binary message came at `now`. An error means that the server broke the protocol, or that
+    /// its table of odds is not ours; the client has then asked for a close and moved on.
     pub fn handle_message(&mut self, now: LocalTime, bytes: &[u8]) -> Result<(), DecodeError> {
         if !matches!(self.state(), SessionState::Joining | SessionState::Playing) {
             return Ok(());
@@ -164,13 +164,25 @@ impl Client {
         self.stats.bytes_received += (bytes.len() + frame_header_bytes(bytes.len())) as u64;
         let result = self.read_packet(now, bytes);
         if let Err(error) = &result {
-            let reason = CloseReason::ProtocolViolation;
+            let reason = match error {
+                DecodeError::OtherModel { .. } => CloseReason::UnsupportedVersion,
+                _ => CloseReason::ProtocolViolation,
+            };
             self.out.transmit(Transmit::Close {
                 code: reason.code(),
                 reason: error.to_string(),
             });
-            let message = format!("the server broke the protocol: {error}");
-            self.fall_back(&Disconnect::Lost { message });
+            self.fall_back(&if reason == CloseReason::UnsupportedVersion {
+                // It would not fit the next time either.
+                Disconnect::Closed {
+                    code: reason.code(),
+                    reason: error.to_string(),
+                }
+            } else {
+                Disconnect::Lost {
+                    message: format!("the server broke the protocol: {error}"),
+                }
+            });
         }
         result
     }
@@ -483,6 +495,7 @@ impl Client {
     }
 
     fn welcome(&mut self, welcome: Welcome) -> Result<(), DecodeError> {
+        welcome.check_model()?;
         let now = self.now;
         let mut game = Game::new(&self.config, &welcome, now, self.round_trip)?;
         game.set_input(now, self.live);

@@ -55,6 +55,20 @@ test('a client connects, joins and plays, and pings at once', () => {
   assert.deepEqual(events(client), ['connecting', 'welcomed']);
 });
 
+test('a server with another table of odds ends the session in words, without another attempt', () => {
+  const client = new Client({}, 0);
+  client.handleConnected(20);
+  drain(client);
+  const other = WELCOME.slice();
+  other[other.length - 1] ^= 1;
+  client.handleMessage(40, other);
+  assert.equal(client.state.kind, 'ended');
+  assert.equal(client.state.reason, 'unsupported_version');
+  assert.match(client.state.message, /table of odds \([0-9a-f]{8}\) is not that of the server/);
+  const [close] = drain(client);
+  assert.deepEqual([close.kind, close.code], ['close', 4009]);
+});
+
 test('a lost connection is tried again with the ticket, after a wait that grows', () => {
   const client = welcomed();
   drain(client);

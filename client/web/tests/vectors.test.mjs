@@ -173,6 +173,7 @@ function serverMessageFromJson(value) {
       ticket: body.ticket,
       resumed: body.resumed,
       serverVersion: body.server_version,
+      model: body.model,
     };
     case 'Scores': return { kind: 'scores', leaders: body.leaders.map(([id, score]) => ({ id, score })) };
     case 'Goodbye': return {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use tickwire_shared::game::movement::VELOCITY_MAX;
 use tickwire_shared::game::{Angle, Arena, Body, Input, Spark, Throttle, UNIT, World};
 use tickwire_shared::wire::cell_frame::{Avatar, Predictor};
-use tickwire_shared::wire::{Cell, CellChange, FrameStamp, ServerMessage, Welcome, codec};
+use tickwire_shared::wire::{Cell, CellChange, FrameStamp, ServerMessage, Welcome, codec, model};
 use tickwire_shared::{CellId, PlayerId, SparkId, Tick, TickRate};
 
 /// Sparks present at once, about.
@@ -64,6 +64,7 @@ fn welcome(world: &World) -> ServerMessage {
         ticket: String::new(),
         resumed: false,
         server_version: env!("CARGO_PKG_VERSION").into(),
+        model: model::fingerprint(),
     }))
 }
 

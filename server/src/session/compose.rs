@@ -4,7 +4,7 @@ use super::session::{Format, Playing, Session, Stage};
 use crate::room::{Admitted, Broadcast, Notice, PlayerRow};
 use std::sync::Arc;
 use tickwire_shared::wire::{
-    CellPart, CloseReason, ServerMessage, TickHead, Welcome, packet, plain,
+    CellPart, CloseReason, ServerMessage, TickHead, Welcome, model, packet, plain,
 };
 use tickwire_shared::{CellId, Tick};
 
@@ -135,6 +135,7 @@ impl Session {
             ticket: std::mem::take(&mut self.ticket),
             resumed: admitted.resumed,
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: model::fingerprint(),
         };
         packet::put_control(&ServerMessage::Welcome(Box::new(welcome)), out);
         out.extend_from_slice(at.roster().listing());

@@ -32,6 +32,19 @@ pub enum DecodeError {
     /// bincode could not read a control message.
     #[error("malformed control message: {0}")]
     Malformed(String),
+    /// The server's table of odds is not this program's: no cell frame would mean the same.
+    #[error(
+        "this client's table of odds ({ours:08x}) is not that of the server \
+         ({theirs:08x}, version {server_version})"
+    )]
+    OtherModel {
+        /// This program's fingerprint.
+        ours: u32,
+        /// The server's.
+        theirs: u32,
+        /// The version of the server program.
+        server_version: String,
+    },
     /// A cell frame arrived for a cell of which the replica has no state.
     #[error("a delta arrived for a cell that awaits a keyframe")]
     DeltaWithoutState,

@@ -2,7 +2,7 @@
 //!
 //! The order of the variants is the wire's; new ones go to the end.
 
-use super::{CloseReason, DecodeError, codec};
+use super::{CloseReason, DecodeError, codec, model};
 use crate::game::{ArenaSpec, Input, MoveRules};
 use crate::limits::{CHAT_BYTES_MAX, CLIENT_MESSAGE_BYTES_MAX};
 use crate::{CellId, PlayerId, Tick, TickRate};
@@ -128,6 +128,24 @@ pub struct Welcome {
     pub resumed: bool,
     /// Version of the server program.
     pub server_version: String,
+    /// [`model::fingerprint`](super::model::fingerprint) of the server: with another one a client
+    /// would read other things out of every cell frame.
+    pub model: u32,
+}
+
+impl Welcome {
+    /// Refuses a server whose cell frames this program would misread, with what differs.
+    pub fn check_model(&self) -> Result<(), DecodeError> {
+        let ours = model::fingerprint();
+        if self.model == ours {
+            return Ok(());
+        }
+        Err(DecodeError::OtherModel {
+            ours,
+            theirs: self.model,
+            server_version: self.server_version.clone(),
+        })
+    }
 }
 
 /// One player of the roster.

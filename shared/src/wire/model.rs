@@ -220,11 +220,14 @@ pub fn table() -> &'static [u8; CONTEXTS] {
     &TABLE
 }
 
-/// A hash of the table and its structure: peers with different ones cannot talk.
-pub fn fingerprint() -> u32 {
+/// A hash of the table (FNV-1a over its entries): peers with different ones cannot talk. `Welcome`
+/// tells the server's.
+pub const fn fingerprint() -> u32 {
     let mut hash = 0x811c_9dc5_u32;
-    for byte in TABLE {
-        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let mut at = 0;
+    while at < CONTEXTS {
+        hash = (hash ^ TABLE[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
     }
     hash
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tickwire_shared::game::{Angle, Arena, Input, MoveRules, Throttle};
 use tickwire_shared::wire::{
     CellPart, ClientMessage, CloseReason, PacketReader, RosterEntry, ServerMessage, TickComposer,
-    TickHead, Welcome, codec, packet,
+    TickHead, Welcome, codec, model, packet,
 };
 use tickwire_shared::{CellId, PlayerId, Tick, TickRate};
 
@@ -93,6 +93,7 @@ fn welcome() -> Welcome {
         ticket: "c29tZSB0aWNrZXQ".into(),
         resumed: false,
         server_version: "0.1.0".into(),
+        model: model::fingerprint(),
     }
 }
 
