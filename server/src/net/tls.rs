@@ -8,10 +8,10 @@ use rcgen::{
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{Error, ServerConfig};
 
 /// Why TLS cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -22,11 +22,14 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        error: pem::Error,
+        error: String,
     },
-    /// Certificate and key do not go together, or are of a kind that is not accepted.
+    /// The files are each in order and do not go together.
+    #[error("the key is not that of the certificate (the first one in the file)")]
+    Mismatch,
+    /// Certificate or key are of a kind that is not accepted.
     #[error("certificate and key: {0}")]
-    Pair(#[from] tokio_rustls::rustls::Error),
+    Pair(Error),
 }
 
 /// The certificate in use. Connections made before a reload keep the one they began with.
@@ -52,21 +55,31 @@ impl Tls {
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        |error| TlsError::File { path, error }
+    let at = |path: &Path, what: &str, error| TlsError::File {
+        path: path.to_owned(),
+        error: match error {
+            pem::Error::NoItemsFound => format!("no {what} in it; expected PEM"),
+            pem::Error::Io(error) => error.to_string(),
+            error => error.to_string(),
+        },
     };
+    let no_certificate = |error| at(certificate, "certificate", error);
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
-        .map_err(at(certificate))?;
+        .map_err(no_certificate)?;
     if chain.is_empty() {
-        return Err(at(certificate)(pem::Error::NoItemsFound));
+        return Err(no_certificate(pem::Error::NoItemsFound));
     }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(at(key))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| at(key, "private key", error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Pair)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_single_cert(chain, key)
+        .map_err(|error| match error {
+            Error::InconsistentKeys(_) => TlsError::Mismatch,
+            error => TlsError::Pair(error),
+        })?;
     // WebSocket upgrades are a matter of HTTP/1.1; a browser must not choose anything else.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -112,4 +125,38 @@ fn make(names: &[String]) -> Result<DevCertificate, rcgen::Error> {
         certificate: certificate.pem(),
         key: key.serialize_pem(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_do_not_hold_are_told_in_words() {
+        let name = format!("tickwire-tls-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, content: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let made = dev_certificate(&["localhost".to_owned()]).unwrap();
+        let certificate = write("cert.pem", &made.certificate);
+        let key = write("key.pem", &made.key);
+        let other = dev_certificate(&["localhost".to_owned()]).unwrap();
+        let other_key = write("other.pem", &other.key);
+        let text = write("text.pem", "no certificate");
+        read(&certificate, &key).unwrap();
+        for (certificate, key, words) in [
+            (&text, &key, "text.pem: no certificate in it"),
+            (&certificate, &text, "text.pem: no private key in it"),
+            (&folder.join("none.pem"), &key, "none.pem: No such file"),
+            (&certificate, &other_key, "the key is not that of the"),
+        ] {
+            let error = read(certificate, key).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
