@@ -45,7 +45,8 @@ pub enum InterpolationMode {
     /// At the playout time: late by the measured jitter, smooth.
     #[default]
     Delayed,
-    /// Extrapolated to the present by the movement step: immediate, wrong whenever somebody turns.
+    /// Extrapolated to the server's present by the movement step: immediate, and wrong for as long
+    /// as the line takes whenever somebody turns. The difference glides, as after a stall.
     Present,
 }
 

@@ -295,6 +295,7 @@ impl Game {
         self.score = view.head.score;
         if let Some(playout) = &mut self.playout {
             playout.arrival(scope.now, tick);
+            playout.round_trip(scope.round_trip);
             let position = playout.position();
             self.tracks
                 .record(&self.world, &self.replica, self.player, position);

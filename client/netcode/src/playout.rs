@@ -62,6 +62,8 @@ pub(crate) struct Playout {
     refresh_in: u32,
     earliest: f64,
     percentile: f64,
+    /// Half of the shortest round trip: by so much the server is ahead of the earliest arrival.
+    one_way: Duration,
     position: Option<f64>,
     at: LocalTime,
     starved: Duration,
@@ -85,6 +87,7 @@ impl Playout {
             refresh_in: 0,
             earliest: 0.0,
             percentile: 0.0,
+            one_way: Duration::MAX,
             position: None,
             at: now,
             starved: Duration::ZERO,
@@ -117,6 +120,11 @@ impl Playout {
             self.refresh();
         }
         self.refresh_in -= 1;
+    }
+
+    /// A round trip took this long.
+    pub(crate) fn round_trip(&mut self, round_trip: Duration) {
+        self.one_way = self.one_way.min(round_trip / 2);
     }
 
     /// Lets time pass and returns the playout time. `newest` is the newest tick received.
@@ -193,7 +201,10 @@ impl Playout {
     fn target(&self, now: LocalTime) -> f64 {
         let local = self.local_ticks(now);
         match self.config.mode {
-            InterpolationMode::Present => local - self.earliest,
+            InterpolationMode::Present => {
+                let one_way = self.one_way.min(self.config.extrapolation_max);
+                local - self.earliest + one_way.as_secs_f64() * self.hz
+            }
             InterpolationMode::Delayed => {
                 let bound = self.earliest + self.config.delay_max.as_secs_f64() * self.hz;
                 local - self.percentile.min(bound) - MARGIN.as_secs_f64() * self.hz - 1.0
@@ -294,6 +305,25 @@ mod tests {
         let before = playout.starved();
         run(&mut playout, 600..900, stalls);
         assert_eq!(playout.starved(), before);
+    }
+
+    #[test]
+    fn the_present_is_the_servers_and_does_not_wait_for_a_line_that_jitters() {
+        let config = InterpolationConfig {
+            mode: InterpolationMode::Present,
+            ..InterpolationConfig::default()
+        };
+        let mut playout = Playout::new(config, RATE, LocalTime(0));
+        playout.round_trip(Duration::from_millis(40));
+        playout.round_trip(Duration::from_millis(90));
+        let jitter = |tick: u32| 20 + u64::from(tick % 7) * 8;
+        let frames = run(&mut playout, 100..400, jitter);
+        assert!(frames.windows(2).all(|pair| pair[1] >= pair[0]));
+        // The server has just run the tick that its clock shows; the frame came a little later.
+        let last = frames.last().copied().expect("frames were drawn");
+        assert!((398.0..401.0).contains(&last), "drawn at {last}");
+        assert!(!playout.is_lagging(Tick(399)));
+        assert_eq!(playout.starved(), Duration::ZERO);
     }
 
     #[test]
