@@ -15,7 +15,7 @@ use crate::worker::{self, WorkerSettings};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -72,6 +72,14 @@ pub enum StartError {
     /// The operators' token cannot be read.
     #[error("--admin-token-file: {0}")]
     AdminToken(io::Error),
+    /// Rooms and tickets could not be written at the end.
+    #[error("--state-dir {path}: {error}")]
+    StateDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// The port file cannot be written.
     #[error("cannot write the port file: {0}")]
     PortFile(io::Error),
@@ -86,6 +94,12 @@ impl Server {
         config.validate()?;
         let door = Door::new(&config.security, &config.limits)?;
         let tls = load_tls(&config.security)?;
+        if let Some(dir) = &config.operations.state_dir {
+            State::check(dir).map_err(|error| StartError::StateDir {
+                path: dir.clone(),
+                error,
+            })?;
+        }
         warn_if_open(&config);
         let world = Arc::new(World::new(config.rooms.load_arena()?, config.rooms.rate()));
         let metrics = Arc::new(Metrics::default());

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 const LAYOUT: u32 = 1;
 
 const FILE: &str = "state.json";
+/// The same while it is written.
+const DRAFT: &str = "state.draft";
 
 /// Older state is of no use: nobody waits that long to come back.
 const AGE_SECONDS_MAX: u64 = 15 * 60;
@@ -38,11 +40,20 @@ impl State {
         }
     }
 
+    /// Whether the folder can be written to; makes it if it is missing. At the start, because at
+    /// the drain it is too late to do something about it.
+    pub(super) fn check(dir: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(dir)?;
+        let draft = dir.join(DRAFT);
+        std::fs::write(&draft, [])?;
+        std::fs::remove_file(draft)
+    }
+
     /// Writes the file, readable by its owner only, whole or not at all.
     pub(super) fn write(mut self, dir: &Path, now: u64) -> io::Result<PathBuf> {
         self.written = now;
         std::fs::create_dir_all(dir)?;
-        let (path, draft) = (dir.join(FILE), dir.join("state.draft"));
+        let (path, draft) = (dir.join(FILE), dir.join(DRAFT));
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = options.open(&draft)?;
@@ -94,6 +105,16 @@ mod tests {
         assert_eq!(State::take(&dir, 1_000 + AGE_SECONDS_MAX + 1), None);
         std::fs::write(dir.join(FILE), "{").unwrap();
         assert_eq!(State::take(&dir, 0), None);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_told_at_the_start() {
+        let dir = std::env::temp_dir().join(format!("tickwire-folder-{}", std::process::id()));
+        State::check(&dir.join("deep")).unwrap();
+        assert_eq!(std::fs::read_dir(dir.join("deep")).unwrap().count(), 0);
+        std::fs::write(dir.join("file"), "").unwrap();
+        State::check(&dir.join("file")).unwrap_err();
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }
