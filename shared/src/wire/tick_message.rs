@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A cell whose `filled` bit is not set has a frame or keyframe of zero bytes. The first message
-//! of a session, and the first after a pause, has `TICK` and `CENTRE` set.
+//! of a session has `TICK` and `CENTRE` set.
 
 use super::codec::{Reader, put_varint};
 use super::packet::TAG_TICK;
