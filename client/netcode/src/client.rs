@@ -4,11 +4,12 @@ use crate::clock::ClockState;
 use crate::config::ClientConfig;
 use crate::event::Event;
 use crate::game::{Game, Scope};
+use crate::outgoing::{Outgoing, Transmit, frame_header_bytes};
 use crate::replica::Replica;
 use crate::session::{AfterLoss, Disconnect, Session, SessionState};
 use crate::stats::Stats;
 use crate::view::View;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_shared::game::{Input, World};
@@ -18,73 +19,8 @@ use tickwire_shared::wire::{
 };
 use tickwire_shared::{CellId, LocalTime, PlayerId};
 
-/// Events kept for a caller that does not poll; beyond, the oldest are dropped and counted.
-const EVENTS_MAX: usize = 1_024;
-/// Messages kept for a driver that does not poll. A client sends a few per tick; this many mean
-/// that nobody will ever send them, and the oldest are dropped.
-const OUTBOX_MAX: usize = 1_024;
 /// The round trip assumed until something measures it.
 const ROUND_TRIP_INITIAL: Duration = Duration::from_millis(60);
-
-/// What the driver shall do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transmit {
-    /// Make a connection; drop an older one, if there is one.
-    Connect {
-        /// Offered as the sub-protocol `resume.TICKET`.
-        resume_ticket: Option<String>,
-    },
-    /// Send one binary message.
-    Send(Vec<u8>),
-    /// Send a close frame and drop the connection.
-    Close {
-        /// Its code.
-        code: u16,
-        /// Its words.
-        reason: String,
-    },
-}
-
-/// The two queues out of a client.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing {
-    transmits: VecDeque<Transmit>,
-    events: VecDeque<Event>,
-    dropped: u64,
-}
-
-impl Outgoing {
-    pub(crate) fn event(&mut self, event: Event) {
-        if self.events.len() == EVENTS_MAX {
-            self.events.pop_front();
-            self.dropped += 1;
-        }
-        self.events.push_back(event);
-    }
-
-    pub(crate) fn send(&mut self, message: &ClientMessage, stats: &mut Stats) {
-        let bytes = message.encode();
-        stats.messages_sent += 1;
-        stats.bytes_sent += (bytes.len() + frame_header_bytes(bytes.len()) + 4) as u64;
-        self.transmit(Transmit::Send(bytes));
-    }
-
-    fn transmit(&mut self, transmit: Transmit) {
-        if self.transmits.len() == OUTBOX_MAX {
-            self.transmits.pop_front();
-        }
-        self.transmits.push_back(transmit);
-    }
-}
-
-/// Bytes of a WebSocket frame's header without the mask.
-fn frame_header_bytes(len: usize) -> usize {
-    match len {
-        0..=125 => 2,
-        126..=65_535 => 4,
-        _ => 10,
-    }
-}
 
 /// A client of one room. See the crate's documentation for the way of data.
 ///

@@ -33,7 +33,10 @@
 //! quiet second). Both speeds are invisible in the own avatar's movement. N4E's
 //! `ServerCommandAge` is the same feedback with a fixed target.
 
+mod deliveries;
+
 use crate::frames::FrameHabit;
+use deliveries::Deliveries;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tickwire_shared::limits::INPUT_LEAD_TICKS_MAX;
@@ -90,8 +93,6 @@ pub enum ClockState {
 
 /// Deliveries that make a quantile worth steering by.
 const ACQUIRE_SAMPLES: usize = 6;
-/// Deliveries kept at most, whatever the rate: bounds memory and the search for the quantile.
-const SAMPLES_MAX: usize = 1_024;
 /// Sent inputs kept until their margin is reported; older ones are forgotten.
 const SENT_MAX: usize = 128;
 /// The margin saturates here.
@@ -107,14 +108,6 @@ const DEAD_BAND_TICKS: f64 = 0.03;
 /// the server's schedule changed for good: the memory of the old one is dropped.
 const LEVEL_SAMPLES: usize = 8;
 const LEVEL_CHANGE: Duration = Duration::from_millis(150);
-/// Even of few deliveries so many may be late: one stall is no habit, and what it costs once is
-/// less than a lead that remembers it for minutes. With fewer than `LATE_FEW_OF` per late one,
-/// each counts.
-const LATE_FEW: usize = 2;
-const LATE_FEW_OF: usize = 16;
-/// The habitual jitter is the distance from the middle delivery to the one that this share of
-/// deliveries is worse than: often enough to be a habit, at any rate of inputs.
-const HABIT_SHARE: f64 = 0.1;
 /// The margin assumed necessary before the first delivery is known.
 const MARGIN_INITIAL: Duration = Duration::from_millis(30);
 
@@ -131,13 +124,12 @@ pub(crate) struct Clock {
     /// Origin of phases.
     epoch: LocalTime,
     sent: VecDeque<Sent>,
-    deliveries: VecDeque<Delivery>,
+    deliveries: Deliveries,
     last_margin: Option<InputMargin>,
     wanted_phase: Option<f64>,
     resets: u64,
     frames: FrameHabit,
     jumped: bool,
-    scratch: Vec<f64>,
     /// What is wanted beyond the delivery of the middle, in ticks.
     target: f64,
 }
@@ -148,24 +140,6 @@ struct Sent {
     label: Tick,
     phase: f64,
     measured: bool,
-}
-
-/// Three deliveries, in ticks.
-#[derive(Clone, Copy, Debug)]
-struct Spread {
-    /// The one that may just be late.
-    low: f64,
-    /// See [`HABIT_SHARE`].
-    habit: f64,
-    /// The median.
-    middle: f64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Delivery {
-    at: LocalTime,
-    /// Margin less phase, in ticks.
-    ticks: f64,
 }
 
 impl Clock {
@@ -179,13 +153,12 @@ impl Clock {
             speed: 1.0,
             epoch: now,
             sent: VecDeque::new(),
-            deliveries: VecDeque::new(),
+            deliveries: Deliveries::default(),
             last_margin: None,
             wanted_phase: None,
             resets: 0,
             frames: FrameHabit::default(),
             jumped: false,
-            scratch: Vec::new(),
             target: 0.0,
         }
     }
@@ -296,7 +269,7 @@ impl Clock {
         };
         sent.measured = true;
         let ticks = f64::from(margin) / MARGIN_STEPS_PER_TICK as f64 - sent.phase;
-        self.remember(Delivery { at: now, ticks });
+        self.deliveries.remember(now, ticks, self.config.memory);
         self.steer(now);
         true
     }
@@ -318,25 +291,13 @@ impl Clock {
         };
     }
 
-    fn remember(&mut self, delivery: Delivery) {
-        let oldest = delivery.at - self.config.memory;
-        while self.deliveries.front().is_some_and(|d| d.at < oldest)
-            || self.deliveries.len() >= SAMPLES_MAX
-        {
-            self.deliveries.pop_front();
-        }
-        self.deliveries.push_back(delivery);
-    }
-
     fn steer(&mut self, now: LocalTime) {
-        let mut spread = self.spread();
-        let recent = self.deliveries.iter().rev().take(LEVEL_SAMPLES);
-        let recent_low = recent.map(|d| d.ticks).fold(f64::INFINITY, f64::min);
+        let mut spread = self.deliveries.spread(self.config.late_share);
+        let recent_low = self.deliveries.worst_of_last(LEVEL_SAMPLES);
         let level_change = LEVEL_CHANGE.as_secs_f64() * self.hz;
         if self.deliveries.len() > LEVEL_SAMPLES && recent_low - spread.low > level_change {
-            let old = self.deliveries.len() - LEVEL_SAMPLES;
-            self.deliveries.drain(..old);
-            spread = self.spread();
+            self.deliveries.keep_last(LEVEL_SAMPLES);
+            spread = self.deliveries.spread(self.config.late_share);
         }
         let config = &self.config;
         let jitter_max = config.margin_jitter_max.as_secs_f64() * self.hz;
@@ -367,32 +328,6 @@ impl Clock {
         }
     }
 
-    fn spread(&mut self) -> Spread {
-        self.scratch.clear();
-        self.scratch.extend(self.deliveries.iter().map(|d| d.ticks));
-        let len = self.scratch.len();
-        let by = f64::total_cmp;
-        let (below, middle, _) = self.scratch.select_nth_unstable_by(len / 2, by);
-        let middle = *middle;
-        if below.is_empty() {
-            let (low, habit) = (middle, middle);
-            return Spread { low, habit, middle };
-        }
-        let at = |share: f64| (len as f64 * share) as usize;
-        let last = below.len() - 1;
-        let (below, habit, _) = below.select_nth_unstable_by(at(HABIT_SHARE).min(last), by);
-        let habit = *habit;
-        let low = if below.is_empty() {
-            habit
-        } else {
-            let last = below.len() - 1;
-            let few = LATE_FEW.min(len / LATE_FEW_OF);
-            let late = at(self.config.late_share).max(few).min(last);
-            *below.select_nth_unstable_by(late, by).1
-        };
-        Spread { low, habit, middle }
-    }
-
     /// How late after its tick, in ticks, an input is sampled without anything being wrong.
     fn late_by_habit(&self) -> f64 {
         (self.frames.apart().as_secs_f64() * self.hz).min(1.0)
@@ -413,128 +348,4 @@ fn seconds(later: LocalTime, earlier: LocalTime) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A server that runs tick `t` at `t / hz` plus `behind`, and a line that takes `delay`
-    /// seconds there and nothing back.
-    struct Rig {
-        clock: Clock,
-        now: LocalTime,
-        behind: f64,
-        rate: TickRate,
-        next: u32,
-        label: u32,
-        in_flight: VecDeque<(LocalTime, u32)>,
-        margin: InputMargin,
-        late: u32,
-    }
-
-    impl Rig {
-        fn new(hz: u16) -> Rig {
-            let rate = TickRate::new(hz).unwrap();
-            let mut clock = Clock::new(ClockConfig::default(), rate, LocalTime(0));
-            clock.set(LocalTime(0), Tick(0), Duration::from_millis(20));
-            Rig {
-                clock,
-                now: LocalTime(0),
-                behind: 0.0,
-                rate,
-                next: 0,
-                label: 0,
-                in_flight: VecDeque::new(),
-                margin: 0,
-                late: 0,
-            }
-        }
-
-        /// Lets `seconds` pass; returns how many inputs came late.
-        fn run(&mut self, seconds: f64, delay: impl Fn(u32) -> f64) -> u32 {
-            let end = self.now + Duration::from_secs_f64(seconds);
-            let late = self.late;
-            let hz = f64::from(self.rate.hz());
-            while self.now < end {
-                self.now = self.now + Duration::from_millis(1);
-                self.clock.advance(self.now);
-                let due = self.clock.ticks(self.now) as u32;
-                if due > self.label {
-                    self.label = due;
-                    if due.is_multiple_of(4) {
-                        self.clock.sent(Tick(due));
-                        let arrival = self.now + Duration::from_secs_f64(delay(due));
-                        let last = self.in_flight.back().map_or(arrival, |(at, _)| *at);
-                        self.in_flight.push_back((arrival.max(last), due));
-                    }
-                }
-                let tick_at = |tick: u32, behind: f64| {
-                    LocalTime(((f64::from(tick) / hz + behind) * 1e6) as u64)
-                };
-                while let Some((at, label)) = self.in_flight.front().copied()
-                    && at <= self.now
-                {
-                    self.in_flight.pop_front();
-                    let margin = tick_at(label, self.behind).micros_since(at) as f64 / 1e6 * hz;
-                    self.margin = (margin * 16.0).floor().clamp(-127.0, 127.0) as InputMargin;
-                    self.late += u32::from(margin < 0.0);
-                }
-                while tick_at(self.next, self.behind) <= self.now {
-                    let tick = Tick(self.next);
-                    self.next += 1;
-                    self.clock.margin(self.now, tick, self.margin);
-                    self.clock.check(self.now, tick, Duration::from_millis(20));
-                }
-            }
-            self.late - late
-        }
-    }
-
-    #[test]
-    fn inputs_are_in_time_on_a_steady_line_at_every_rate() {
-        for hz in [10, 30, 60, 128] {
-            for delay in [0.001, 0.04, 0.15] {
-                let mut rig = Rig::new(hz);
-                rig.run(3.0, |_| delay);
-                let late = rig.run(20.0, |_| delay);
-                assert_eq!(late, 0, "at {hz} Hz over {delay} s");
-                assert_eq!(rig.clock.state(), ClockState::Tracking);
-                let lead = rig.clock.ticks(rig.now) / f64::from(hz) - rig.now.0 as f64 / 1e6;
-                assert!(
-                    lead < delay + 0.06,
-                    "lead {lead} s over {delay} s at {hz} Hz"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_server_that_skips_time_is_found_again() {
-        let mut rig = Rig::new(30);
-        rig.run(10.0, |_| 0.03);
-        rig.behind = 3.0;
-        rig.run(8.0, |_| 0.03);
-        assert_eq!(rig.run(10.0, |_| 0.03), 0);
-        let ahead = rig.clock.ticks(rig.now) - f64::from(rig.next);
-        assert!((0.0..12.0).contains(&ahead), "{ahead} ticks ahead");
-    }
-
-    #[test]
-    fn one_hiccup_on_a_steady_line_costs_no_lead_for_minutes() {
-        let mut rig = Rig::new(30);
-        rig.run(20.0, |_| 0.01);
-        let lead = |rig: &Rig| rig.clock.ticks(rig.now) / 30.0 - rig.now.0 as f64 / 1e6;
-        let before = lead(&rig);
-        let hiccup = |label: u32| if label / 8 == 80 { 0.16 } else { 0.01 };
-        assert!(rig.run(4.0, hiccup) > 0, "the hiccup was seen");
-        rig.run(2.0, |_| 0.01);
-        let after = lead(&rig);
-        assert!(after < before + 0.01, "{before} s before, {after} s after");
-    }
-
-    #[test]
-    fn jitter_is_paid_for_with_lead_and_not_with_late_inputs() {
-        let mut rig = Rig::new(30);
-        let jitter = |label: u32| 0.03 + f64::from(label.wrapping_mul(2_654_435_761) >> 20) * 1e-5;
-        rig.run(20.0, jitter);
-        assert!(rig.run(60.0, jitter) <= 1);
-    }
-}
+mod tests;
