@@ -1,5 +1,5 @@
 // How far this client runs ahead of the server: a controller on the input margin. The mirror of
-// client/netcode/src/clock.rs, where the reasoning stands.
+// client/netcode/src/clock/mod.rs, where the reasoning stands.
 //
 // When the clock passes tick T, the input for T is sampled and sent. The server reports how early
 // inputs came (the margin). A clock further ahead gives larger margins, so
