@@ -15,7 +15,9 @@ import threading
 import time
 from pathlib import Path
 
-import websockets
+from websockets.asyncio.client import connect as dial
+from websockets.exceptions import InvalidStatus
+
 from service_support import (Bots, Onlooker, Proxy, Server, check, failures, fingerprint,
                              most_in_a_second, run, started, trusting, wait_for)
 
@@ -90,8 +92,8 @@ async def stranger(server, first, token):
     ca.set_alpn_protocols(["h2", "http/1.1"])
 
     def connect(context, *protocols):
-        return websockets.connect(f"wss://{host}/ws?name=stranger", ssl=context, compression=None,
-                                  subprotocols=["tickwire.plain.v1", *protocols])
+        return dial(f"wss://{host}/ws?name=stranger", ssl=context, compression=None,
+                    subprotocols=["tickwire.plain.v1", *protocols])
 
     async with connect(ca, f"bearer.{token}") as socket:
         welcome = await asyncio.wait_for(socket.recv(), 30)
@@ -107,7 +109,7 @@ async def stranger(server, first, token):
     try:
         async with connect(ca):
             check(False, "Python without a token was let in")
-    except websockets.InvalidStatus as error:
+    except InvalidStatus as error:
         body = json.loads(error.response.body)
         check(error.response.status_code == 401, f"Python without a token: 401, {body['message']}")
 

@@ -1,5 +1,6 @@
 """Servers, bots, proxies and onlookers for scripts/service_smoke.py, and how they are checked."""
 
+import hashlib
 import json
 import os
 import re
@@ -180,12 +181,14 @@ class Onlooker:
 
 def trusting(authority):
     """What a Python program needs in order to believe a private authority."""
-    return ssl.create_default_context(cafile=authority)
+    context = ssl.create_default_context(cafile=authority)
+    # The default from Python 3.13 on.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
 
 
 def fingerprint(port):
     """SHA-256 of the certificate that a new connection is shown, whoever signed it."""
-    import hashlib
     pem = ssl.get_server_certificate(("127.0.0.1", port), timeout=30)
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()[:16]
 
