@@ -7,14 +7,17 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use crowd::{Crowd, world};
 use std::hint::black_box;
 
+/// 512 by 512 units.
+const SPARSE: &str = "plain";
+/// 128 by 128 units: sixteen times as dense, and walls.
+const DENSE: &str = "garden";
+
 fn ticks(c: &mut Criterion) {
     let mut group = c.benchmark_group("tick");
-    for (players, arena) in [
-        (100, "plain"),
-        (1_000, "plain"),
-        (10_000, "plain"),
-        (100, "tiny"),
-    ] {
+    let crowds = [100, 1_000, 10_000];
+    let sparse = crowds.map(|players| (players, SPARSE));
+    let dense = crowds.map(|players| (players, DENSE));
+    for (players, arena) in sparse.into_iter().chain(dense) {
         let mut crowd = Crowd::warm(players, world(arena));
         group.throughput(Throughput::Elements(players.into()));
         group.bench_function(BenchmarkId::new(arena, players), |b| {
@@ -60,5 +63,32 @@ fn clock() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-criterion_group!(benches, ticks, compose);
+/// How the cost of a player grows with the room: to stay within 1.5.
+fn growth(_: &mut Criterion) {
+    for arena in [SPARSE, DENSE] {
+        let [few, many] = [1_000, 10_000].map(|players| {
+            let mut crowd = Crowd::warm(players, world(arena));
+            let mut times: Vec<f64> = (0..100)
+                .map(|_| {
+                    let start = clock();
+                    black_box(crowd.tick());
+                    start.elapsed().as_secs_f64()
+                })
+                .collect();
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        });
+        let (few, each) = (few / 1_000.0, many / 10_000.0);
+        println!(
+            "growth/{arena}: a tick of 10000 takes {:.2} ms; per player {:.0} ns of 1000, {:.0} ns \
+             of 10000: ratio {:.2}",
+            many * 1e3,
+            few * 1e9,
+            each * 1e9,
+            each / few
+        );
+    }
+}
+
+criterion_group!(benches, ticks, compose, growth);
 criterion_main!(benches);
