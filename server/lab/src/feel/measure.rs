@@ -1,51 +1,39 @@
 //! Watches a run and gathers the figures.
 
+use super::others::{Others, Truth};
 use super::report::{FeelReport, Quantiles};
 use super::{FRAMES_PER_SECOND, Feel, Path};
 use crate::peer::Peer;
 use crate::simulation::{Probe, Simulation};
-use glam::{DVec2, Vec2};
+use glam::Vec2;
 use hdrhistogram::Histogram;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_netcode::{Stats, View};
 use tickwire_server::room::Broadcast;
 use tickwire_shared::game::angle::DIRECTION_ONE;
 use tickwire_shared::game::{UNIT, World};
-use tickwire_shared::{LocalTime, PlayerId, Tick};
+use tickwire_shared::{LocalTime, PlayerId};
 
 /// An avatar at rest has moved when it is further off than this, in units.
 const MOVED_UNITS: f32 = 0.003;
-/// Ticks of truth kept; more than any playout delay.
-const TRUTH_TICKS: usize = 128;
 /// Seconds of the plotted path.
 const PATH_SECONDS: f64 = 20.0;
-
-type Positions = BTreeMap<PlayerId, DVec2>;
 
 /// See the module.
 pub(super) struct Measure {
     world: Arc<World>,
-    truth: VecDeque<(Tick, Positions)>,
+    truth: Truth,
     began: Option<LocalTime>,
-    screens: BTreeMap<usize, Screen>,
+    others: Others,
     press: Press,
     own_ms: Histogram<u64>,
     others_ms: Histogram<u64>,
     delay_ms: Histogram<u64>,
     clock_error_us: Histogram<u64>,
-    jump_max: f64,
-    jerk_max: f64,
     lead_ticks: (f64, u64),
     before: Vec<(Stats, u64, u64)>,
     path: Path,
-}
-
-/// What one screen showed last.
-#[derive(Default)]
-struct Screen {
-    playout: f64,
-    others: BTreeMap<PlayerId, (Vec2, DVec2)>,
 }
 
 /// The last press of the pulsing player and who has seen it.
@@ -60,24 +48,23 @@ struct Press {
     shown: BTreeMap<usize, (Vec2, Vec2)>,
 }
 
-fn histogram() -> Histogram<u64> {
+pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 100_000_000, 3).expect("constant bounds")
 }
 
 impl Measure {
     pub(super) fn new(world: Arc<World>) -> Measure {
+        let rate = f64::from(world.tick_rate.hz());
         Measure {
             world,
-            truth: VecDeque::new(),
+            truth: Truth::default(),
             began: None,
-            screens: BTreeMap::new(),
+            others: Others::new(rate / f64::from(FRAMES_PER_SECOND)),
             press: Press::default(),
             own_ms: histogram(),
             others_ms: histogram(),
             delay_ms: histogram(),
             clock_error_us: histogram(),
-            jump_max: 0.0,
-            jerk_max: 0.0,
             lead_ticks: (0.0, 0),
             before: Vec::new(),
             path: Path::default(),
@@ -96,8 +83,9 @@ impl Measure {
             seconds,
             own_input_to_own_screen_ms: Quantiles::of_micros(&self.own_ms),
             own_input_to_others_screens_ms: Quantiles::of_micros(&self.others_ms),
-            others_jump_max_units: self.jump_max,
-            others_jerk_max_units: self.jerk_max,
+            others_jump_max_units: self.others.jump_max,
+            others_jerk_max_units: self.others.jerk_max,
+            others_off_units: Quantiles::of_millionths(&self.others.off),
             playout_delay_ms: Quantiles::of_micros(&self.delay_ms),
             clock_error_ms: Quantiles::of_micros(&self.clock_error_us),
             lead_ms: self.lead_ticks.0 / self.lead_ticks.1.max(1) as f64
@@ -130,43 +118,6 @@ impl Measure {
             report,
             path: self.path,
         }
-    }
-
-    /// Where `id` really was at a fractional tick.
-    fn truth_at(&self, id: PlayerId, tick: f64) -> Option<DVec2> {
-        let first = f64::from(self.truth.front()?.0.0);
-        let index = (tick - first).floor();
-        if index < 0.0 {
-            return None;
-        }
-        let from = self.truth.get(index as usize)?.1.get(&id)?;
-        let to = self.truth.get(index as usize + 1)?.1.get(&id)?;
-        Some(from.lerp(*to, tick - first - index))
-    }
-
-    fn compare_others(&mut self, index: usize, view: &View) {
-        let mut screen = self.screens.remove(&index).unwrap_or_default();
-        let frame_ticks = f64::from(self.world.tick_rate.hz()) / f64::from(FRAMES_PER_SECOND);
-        let mut seen = BTreeMap::new();
-        for other in &view.others {
-            let mut excess = DVec2::ZERO;
-            if let Some((before, old_excess)) = screen.others.get(&other.id)
-                && let Some(to) = self.truth_at(other.id, view.playout)
-                && let Some(from) = self.truth_at(other.id, view.playout - frame_ticks)
-            {
-                let drawn = (other.position - *before).as_dvec2();
-                let real = to - from;
-                excess = drawn - real;
-                if self.began.is_some() {
-                    self.jump_max = self.jump_max.max(drawn.length() - real.length());
-                    self.jerk_max = self.jerk_max.max((excess - *old_excess).length());
-                }
-            }
-            seen.insert(other.id, (other.position, excess));
-        }
-        screen.others = seen;
-        screen.playout = view.playout;
-        self.screens.insert(index, screen);
     }
 
     /// Times the pulsing player's first step on this screen.
@@ -234,7 +185,7 @@ impl Measure {
         // Peer 1 wanders; peer 2 watches it.
         let Some(subject) = self
             .truth
-            .back()
+            .newest()
             .and_then(|(_, p)| p.keys().nth(1).copied())
         else {
             return;
@@ -249,7 +200,7 @@ impl Measure {
             self.path.drawn.push((seconds, other.position.x.into()));
         }
         if index == 0
-            && let Some((_, newest)) = self.truth.back()
+            && let Some((_, newest)) = self.truth.newest()
             && let Some(place) = newest.get(&subject)
         {
             self.path.truth.push((seconds, place.x));
@@ -258,21 +209,16 @@ impl Measure {
 }
 
 impl Probe for Measure {
-    fn ticked(&mut self, _now: LocalTime, broadcast: &Broadcast) {
-        let cells = self.world.grid.cells();
-        let positions = cells
-            .flat_map(|cell| broadcast.cell(cell).avatars())
-            .map(|avatar| (avatar.id, avatar.body.position_units().as_dvec2()))
-            .collect();
-        if self.truth.len() == TRUTH_TICKS {
-            self.truth.pop_front();
-        }
-        self.truth.push_back((broadcast.tick(), positions));
+    fn ticked(&mut self, now: LocalTime, broadcast: &Broadcast) {
+        self.truth.ticked(now, &self.world, broadcast);
+        self.others.judge(&self.truth);
     }
 
     fn framed(&mut self, now: LocalTime, index: usize, peer: &Peer, view: &View) {
         self.time_step(now, index, peer, view);
-        self.compare_others(index, view);
+        let truth = (&self.truth, self.world.tick_rate);
+        let counts = self.began.is_some();
+        self.others.drawn((index, now), view, truth, counts);
         self.draw_path(now, index, view);
         if self.began.is_none() {
             return;
@@ -283,7 +229,7 @@ impl Probe for Measure {
         let error = (stats.clock_error_ms.abs() * 1e3).max(1.0) as u64;
         self.clock_error_us.saturating_record(error);
         if let Some(ticks) = peer.client.clock_ticks(peer.local(now))
-            && let Some((newest, _)) = self.truth.back()
+            && let Some((newest, _)) = self.truth.newest()
         {
             self.lead_ticks.0 += ticks - f64::from(newest.0);
             self.lead_ticks.1 += 1;

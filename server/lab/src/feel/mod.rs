@@ -5,6 +5,7 @@
 //! the room's own bodies.
 
 mod measure;
+mod others;
 mod plot;
 mod report;
 

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Half, nearly all, and the worst, in milliseconds.
+/// Half, nearly all, and the worst.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Quantiles {
     /// The median.
@@ -17,11 +17,19 @@ pub struct Quantiles {
 
 impl Quantiles {
     pub(super) fn of_micros(histogram: &Histogram<u64>) -> Quantiles {
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
+        Quantiles::scaled(histogram, 1e3)
+    }
+
+    pub(super) fn of_millionths(histogram: &Histogram<u64>) -> Quantiles {
+        Quantiles::scaled(histogram, 1e6)
+    }
+
+    fn scaled(histogram: &Histogram<u64>, scale: f64) -> Quantiles {
+        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / scale;
         Quantiles {
             p50: at(0.5),
             p99: at(0.99),
-            max: histogram.max() as f64 / 1e3,
+            max: histogram.max() as f64 / scale,
         }
     }
 }
@@ -50,6 +58,8 @@ pub struct FeelReport {
     /// The largest change, from one frame to the next, of the difference between drawn and real
     /// motion.
     pub others_jerk_max_units: f64,
+    /// How far from where they are at that moment others were drawn, in units.
+    pub others_off_units: Quantiles,
     /// Share of the time in which others were drawn by extrapolation.
     pub starved_percent: f64,
     /// How far behind the newest possible tick others are drawn.
@@ -124,7 +134,7 @@ impl Bars {
 /// The reports as a Markdown table, one column per profile.
 pub fn table(reports: &[FeelReport]) -> String {
     type Row = (&'static str, fn(&FeelReport) -> String);
-    let rows: [Row; 13] = [
+    let rows: [Row; 14] = [
         ("own input to own screen, p50 / p99 / max ms", |r| {
             three(r.own_input_to_own_screen_ms)
         }),
@@ -148,6 +158,13 @@ pub fn table(reports: &[FeelReport]) -> String {
         ("others: largest jerk, units", |r| {
             format!("{:.4}", r.others_jerk_max_units)
         }),
+        (
+            "others: distance from where they are, p50 / p99 / max units",
+            |r| {
+                let Quantiles { p50, p99, max } = r.others_off_units;
+                format!("{p50:.2} / {p99:.2} / {max:.2}")
+            },
+        ),
         ("time starved, %", |r| two(r.starved_percent)),
         ("playout delay, p50 / p99 / max ms", |r| {
             three(r.playout_delay_ms)
