@@ -55,7 +55,7 @@ async def check(url):
         pong_sent, answered = time.monotonic(), []
         pong.add_done_callback(lambda _: answered.append(time.monotonic()))
 
-        # The first second settles; then every binary message is one tick.
+        # The first second settles; then every binary message is one tick, or a few.
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             await asyncio.wait_for(socket.recv(), 2)
@@ -66,7 +66,8 @@ async def check(url):
             count, octets = count + 1, octets + len(message)
         per_second = count / (time.monotonic() - began)
         print(f"{per_second:.1f} binary messages a second, {octets / count:.1f} bytes each")
-        assert abs(per_second - rate) <= 0.1 * rate + 0.5, f"expected about {rate}"
+        # After a stall of the machine several ticks come in one message.
+        assert 0.7 * rate <= per_second <= 1.1 * rate + 0.5, f"expected about {rate}"
 
         await asyncio.wait_for(pong, 5)
         print(f"ping answered in {1000 * (answered[0] - pong_sent):.1f} ms")

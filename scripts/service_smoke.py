@@ -251,7 +251,8 @@ def resumed(report):
 # --- a restart
 
 JOIN_RATE = 150
-BACK_SECONDS = 10
+# Three to four on a machine that does nothing else; clients may have tried in vain before.
+BACK_SECONDS = 20
 
 
 def restart(folder):

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tickwire_server::clock;
 use tickwire_server::config::ServerConfig;
 use tickwire_server::config::layers::{self, FileSettings};
+use tickwire_server::net::Server;
 use tickwire_server::security::auth::{Claims, make_token};
 use tickwire_server::security::keys::KeySource;
 
@@ -116,13 +117,13 @@ fn file_settings(args: &[OsString]) -> anyhow::Result<FileSettings> {
 }
 
 pub(crate) fn check_config(file: &std::path::Path) -> anyhow::Result<()> {
-    match layers::read_file(file) {
-        Ok(_) => {
-            println!("{}: in order", file.display());
-            Ok(())
-        }
-        Err(errors) => Err(anyhow!("{errors}")),
-    }
+    let settings = layers::read_file(file).map_err(|errors| anyhow!("{errors}"))?;
+    let in_file = |error: String| anyhow!("{}: {error}", file.display());
+    let config = layers::resolve(&settings).map_err(in_file)?;
+    // The files that it names must be there too: whoever asks is about to start the server.
+    Server::check(&config).map_err(|error| in_file(error.to_string()))?;
+    println!("{}: in order", file.display());
+    Ok(())
 }
 
 pub(crate) fn token(args: TokenArgs) -> anyhow::Result<()> {

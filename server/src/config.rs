@@ -5,7 +5,7 @@ pub mod layers;
 
 pub use front::{AdminListen, AuthMode, LimitSettings, OperationsSettings, SecuritySettings};
 
-use crate::room::RESUME_GRACE;
+use crate::room::{ChatRules, RESUME_GRACE};
 use crate::security::keys::KeyError;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
@@ -101,9 +101,20 @@ pub struct RoomSettings {
     pub workers: Option<usize>,
 
     /// Ticks of every room that are kept for sessions that fall behind. More costs memory, fewer
-    /// means keyframes after shorter stalls
-    #[arg(long, value_name = "TICKS", default_value_t = 16)]
+    /// means keyframes after shorter stalls. 4 to 1024
+    #[arg(long, value_name = "TICKS", default_value_t = 16, value_parser = history)]
     pub history_ticks: usize,
+
+    /// Lines of chat that a player may say at once, at least 1
+    #[arg(long, value_name = "N", default_value_t = ChatRules::default().burst,
+          value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub chat_burst: u32,
+
+    /// Seconds after which a player may say one more line, 0 to 3600. Slower than reading, so that
+    /// one player cannot push the others' lines away
+    #[arg(long, value_name = "SECONDS", default_value_t = ChatRules::default().seconds_per_line,
+          value_parser = clap::value_parser!(u32).range(0..=3_600))]
+    pub chat_interval: u32,
 
     /// Seed of everything random in rooms [default: a new one for each room]
     #[arg(long, value_name = "N")]
@@ -270,6 +281,14 @@ impl RoomSettings {
         self.workers.unwrap_or_else(half_the_cores)
     }
 
+    /// How much a player may say.
+    pub fn chat_rules(&self) -> ChatRules {
+        ChatRules {
+            burst: self.chat_burst,
+            seconds_per_line: self.chat_interval,
+        }
+    }
+
     /// How long a lost player is kept.
     pub fn resume_grace(&self) -> Duration {
         Duration::from_secs(self.resume_grace)
@@ -306,6 +325,14 @@ fn log_level(text: &str) -> Result<String, String> {
         "must be error, warn, info, debug, trace or off, or MODULE=LEVEL, separated by commas"
             .to_owned(),
     )
+}
+
+/// Fewer are gone before a network thread that was busy with other rooms gets to see them.
+fn history(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(ticks @ 4..=1_024) => Ok(ticks),
+        _ => Err("must be 4 to 1024".to_owned()),
+    }
 }
 
 fn players(text: &str) -> Result<usize, String> {

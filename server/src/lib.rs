@@ -17,6 +17,7 @@ pub mod config;
 pub mod link;
 pub mod metrics;
 pub mod net;
+pub mod quiet;
 pub mod room;
 pub mod security;
 pub mod session;

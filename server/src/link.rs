@@ -277,6 +277,8 @@ impl Directory {
         let is_unused = room.attached() == 0;
         if is_unused {
             rooms.remove(&room.info.name);
+            // Connections that are on their way out may still wait for its next tick.
+            room.feed.close();
         }
         is_unused
     }
@@ -338,11 +340,16 @@ impl Directory {
             attached: AtomicUsize::new(0),
             departures: Mutex::default(),
         });
-        worker.rooms.fetch_add(1, Ordering::Relaxed);
+        // Never waits: the directory is locked, and the worker may want it before it takes orders.
+        let order = WorkerCommand::Host(Box::new(room), link.clone());
         worker
             .commands
-            .send(WorkerCommand::Host(Box::new(room), link.clone()))
-            .map_err(|_| CloseReason::ServerShutdown)?;
+            .try_send(order)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => CloseReason::ServerFull,
+                TrySendError::Disconnected(_) => CloseReason::ServerShutdown,
+            })?;
+        worker.rooms.fetch_add(1, Ordering::Relaxed);
         Ok(link)
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use cli::Command;
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 use tickwire_server::config::{LogFormat, ServerConfig, layers};
@@ -93,45 +94,79 @@ fn serve(config: ServerConfig, args: &[OsString], level: &LogLevel) -> anyhow::R
     } else {
         ("http", "ws")
     };
+    let listens = server.address();
     println!(
-        "Tickwire {} listens on {address}: open {http}://{address}{base}/ in a browser to play, \
+        "Tickwire {} listens on {listens}: open {http}://{address}{base}/ in a browser to play, \
          or connect a client to {ws}://{address}{base}/ws (Ctrl-C ends it)",
         env!("CARGO_PKG_VERSION"),
-        address = server.address(),
+        address = reachable(listens),
     );
-    let name = runtime.block_on(async {
+    let cause = runtime.block_on(async {
         loop {
             tokio::select! {
-                _ = ends.0.recv() => return "SIGINT",
-                _ = ends.1.recv() => return "SIGTERM",
+                _ = ends.0.recv() => return Cause::Signal("SIGINT"),
+                _ = ends.1.recv() => return Cause::Signal("SIGTERM"),
                 _ = ends.2.recv() => reload(&server, args, level),
-                () = server.drain_wanted() => return "a request on the admin listener",
+                () = server.drain_wanted() => return Cause::Operator,
             }
         }
     });
+    let name = match cause {
+        Cause::Signal(name) => name,
+        Cause::Operator => "a request on the admin listener",
+    };
     tracing::info!(cause = name, "shutting down");
-    // Whoever cannot wait for the goodbye sends a second signal.
     runtime.block_on(async {
+        server.begin_drain();
+        let mut end_now = async || {
+            tokio::select! {
+                _ = ends.0.recv() => {}
+                _ = ends.1.recv() => {}
+            }
+        };
+        let is_hurried = tokio::select! {
+            () = players_gone(&server, grace) => false,
+            () = end_now() => true,
+        };
+        // Whoever cannot wait for the goodbye sends a second signal. After a drain that an operator
+        // asked for, the first one only ends the waiting: it is the service manager's.
+        if is_hurried && cause != Cause::Operator {
+            std::process::exit(1);
+        }
+        // Joining threads blocks, and a signal must still be heard.
         tokio::select! {
-            () = drain(server, grace) => {}
-            _ = ends.0.recv() => std::process::exit(1),
-            _ = ends.1.recv() => std::process::exit(1),
+            _ = tokio::task::spawn_blocking(|| server.shut_down()) => {}
+            () = end_now() => std::process::exit(1),
         }
     });
     Ok(())
 }
 
-/// Turns newcomers away, waits for the players to leave by themselves, says goodbye to the rest.
-async fn drain(server: Server, grace: Duration) {
-    server.begin_drain();
+/// An address that a browser on this machine can open: `0.0.0.0` means every address.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Why the server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Signal(&'static str),
+    Operator,
+}
+
+/// Waits for the players to leave by themselves, but not for ever.
+async fn players_gone(server: &Server, grace: Duration) {
     let empty = async {
         while server.metrics().players.get() > 0 {
             tokio::time::sleep(DRAIN_LOOK).await;
         }
     };
     let _ = tokio::time::timeout(grace, empty).await;
-    // Joining threads blocks, and a second signal must still be heard.
-    let _ = tokio::task::spawn_blocking(|| server.shut_down()).await;
 }
 
 /// Reads the settings again and takes up what can change. If something is wrong all stays as it is.

@@ -111,6 +111,8 @@ macro_rules! metrics {
             pub tick_seconds: Histogram,
             /// How late ticks start, in seconds.
             pub tick_lateness_seconds: Histogram,
+            /// How long before their tick inputs come, in seconds; late ones count as 0.
+            pub input_margin_seconds: Histogram,
         }
 
         impl Metrics {

@@ -74,6 +74,7 @@ fn steady(players: u64) -> (f64, f64) {
                 // Everybody changes course now and then, not all at once.
                 let heading = Angle(((n + u32::from(player.0) * 7) / 20 * 90) as u8);
                 room.push(RoomRequest::Input {
+                    session: SessionKey(player.0.into()),
                     player,
                     tick: room.next_tick(),
                     input: Input::new(heading, Throttle::FULL, None, false),

@@ -65,6 +65,7 @@ impl Crowd {
                 let heading = Angle((phase.wrapping_mul(2_654_435_761) >> 24) as u8);
                 let throttle = Throttle::new((player % 10).min(3) as u8).unwrap_or_default();
                 self.room.push(RoomRequest::Input {
+                    session: SessionKey(player.into()),
                     player: PlayerId(player),
                     tick,
                     input: Input::new(heading, throttle, None, phase.is_multiple_of(40)),

@@ -15,6 +15,8 @@ const REFUSALS: &str = "Connections and handshakes turned away, by the rule.";
 const CLOSES: &str = "Sessions that the server ended, by the close reason.";
 const TICK_SECONDS: &str = "How long ticks take, in seconds.";
 const LATENESS_SECONDS: &str = "How late ticks start, in seconds.";
+const MARGIN_SECONDS: &str =
+    "How long before their tick inputs come, in seconds; late ones count as 0.";
 const QUEUE: &str = "Requests that wait for a worker at present.";
 const DRAINING: &str = "1 while newcomers are turned away because the server is about to stop.";
 const MEMORY: &str = "Bytes of memory that the process occupies at present.";
@@ -35,19 +37,9 @@ pub fn render(metrics: &Metrics, directory: &Directory, is_draining: bool) -> St
         &mut out,
     );
     labelled("tickwire_closes_total", CLOSES, &metrics.closes, &mut out);
-    histogram(
-        "tickwire_tick_seconds",
-        TICK_SECONDS,
-        &metrics.tick_seconds,
-        &mut out,
-    );
-    let lateness = &metrics.tick_lateness_seconds;
-    histogram(
-        "tickwire_tick_lateness_seconds",
-        LATENESS_SECONDS,
-        lateness,
-        &mut out,
-    );
+    for (name, help, values) in histograms(metrics) {
+        histogram(name, help, values, &mut out);
+    }
     head(&gauge("tickwire_worker_queue", QUEUE), &mut out);
     for (worker, depth) in directory.queue_depths().into_iter().enumerate() {
         let _ = writeln!(out, "tickwire_worker_queue{{worker=\"{worker}\"}} {depth}");
@@ -60,6 +52,23 @@ pub fn render(metrics: &Metrics, directory: &Directory, is_draining: bool) -> St
     let version = env!("CARGO_PKG_VERSION");
     let _ = writeln!(out, "tickwire_build_info{{version=\"{version}\"}} 1");
     out
+}
+
+/// Name, help and values of every distribution.
+fn histograms(metrics: &Metrics) -> [(&'static str, &'static str, &Histogram); 3] {
+    [
+        ("tickwire_tick_seconds", TICK_SECONDS, &metrics.tick_seconds),
+        (
+            "tickwire_tick_lateness_seconds",
+            LATENESS_SECONDS,
+            &metrics.tick_lateness_seconds,
+        ),
+        (
+            "tickwire_input_margin_seconds",
+            MARGIN_SECONDS,
+            &metrics.input_margin_seconds,
+        ),
+    ]
 }
 
 /// Every metric as a table in Markdown: `docs/operations.md` holds it, and a test compares.
@@ -77,12 +86,10 @@ pub fn metrics_table() -> String {
     families.extend([
         other("tickwire_refusals_total{reason}", "counter", REFUSALS),
         other("tickwire_closes_total{reason}", "counter", CLOSES),
-        other("tickwire_tick_seconds", "histogram", TICK_SECONDS),
-        other(
-            "tickwire_tick_lateness_seconds",
-            "histogram",
-            LATENESS_SECONDS,
-        ),
+    ]);
+    let metrics = Metrics::default();
+    families.extend(histograms(&metrics).map(|(name, help, _)| other(name, "histogram", help)));
+    families.extend([
         other("tickwire_worker_queue{worker}", "gauge", QUEUE),
         other("tickwire_draining", "gauge", DRAINING),
         other("process_resident_memory_bytes", "gauge", MEMORY),

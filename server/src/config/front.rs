@@ -58,23 +58,24 @@ pub struct SecuritySettings {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitSettings {
-    /// Connections at once from one address (one /64 with IPv6). A classroom behind one address
-    /// fits; a single machine cannot take all places
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    /// Connections at once from one address (one /64 with IPv6). A browser opens six for the page's
+    /// fifty modules and keeps one: a school behind one address fits, with eighty pages that load
+    /// at the same time, and a single machine cannot take all places
+    #[arg(long, value_name = "N", default_value_t = 512)]
     pub connections_per_ip: u32,
 
-    /// New connections per second from one address in the long run. A page with its modules takes
-    /// a few
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    /// New connections per second from one address in the long run: eight pages a second
+    #[arg(long, value_name = "N", default_value_t = 50)]
     pub connection_rate_per_ip: u32,
 
     /// New connections at once from one address
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 512)]
     pub connection_burst_per_ip: u32,
 
-    /// Connections that have not completed their handshake. More are turned away, so that slow
-    /// handshakes cannot take the places of players
-    #[arg(long, value_name = "N", default_value_t = 1_024)]
+    /// Connections that have neither been served a page nor completed their handshake. More are
+    /// turned away, so that slow handshakes cannot take the places of players; eight times what
+    /// one address may open
+    #[arg(long, value_name = "N", default_value_t = 4_096)]
     pub handshakes_max: u32,
 
     /// Joins per second in the long run, all addresses together. It protects a restart from

@@ -105,7 +105,7 @@ fn parse(text: &str) -> Result<FileSettings, Vec<String>> {
 }
 
 /// The configuration that a file gives, without flags and environment.
-fn resolve(settings: &FileSettings) -> Result<ServerConfig, String> {
+pub fn resolve(settings: &FileSettings) -> Result<ServerConfig, String> {
     let command = apply(settings_command(), settings, false);
     let matches = command
         .try_get_matches_from(["tickwire"])

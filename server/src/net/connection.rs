@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::{NetSettings, ServerConfig};
 use crate::link::Departure;
 use crate::metrics::Metrics;
+use crate::quiet::Quiet;
 use crate::room::Broadcast;
 use crate::session::{Composed, Received, Session, close_reason};
 use futures_util::StreamExt;
@@ -138,21 +139,21 @@ impl Connection {
         let frame = buffer.frame();
         self.write_or_cut(frame);
         if let Composed::End(reason) = composed {
-            self.close(reason);
+            self.close(reason, &reason.to_string());
         }
         frame.len()
     }
 
     /// Says goodbye and closes.
     pub(super) fn end(&self, reason: CloseReason, retry_after_ms: Option<u32>) {
-        self.end_in_words(reason, reason.to_string(), retry_after_ms);
+        self.end_in_words(reason, &reason.to_string(), retry_after_ms);
     }
 
     /// Says goodbye in words that tell more than the reason alone, and closes.
     pub(super) fn end_in_words(
         &self,
         reason: CloseReason,
-        words: String,
+        words: &str,
         retry_after_ms: Option<u32>,
     ) {
         if self.stage.get() != Stage::Open {
@@ -160,10 +161,10 @@ impl Connection {
         }
         let mut buffer = FrameBuffer::new();
         let mut session = self.session.borrow_mut();
-        session.put_explained_goodbye(reason, words, retry_after_ms, buffer.start());
+        session.put_explained_goodbye(reason, words.to_owned(), retry_after_ms, buffer.start());
         drop(session);
         self.write_or_cut(buffer.frame());
-        self.close(reason);
+        self.close(reason, words);
     }
 
     /// Looks after time: called a few times a second.
@@ -360,14 +361,25 @@ impl Connection {
     }
 
     fn refuse(&self, reason: CloseReason, error: &dyn std::error::Error) {
-        let session = self.session.borrow().key().0;
-        tracing::info!(session, reason = reason.name(), %error, "client broke a rule");
+        static LINES: Quiet = Quiet::new();
+        if let Some(left_out) = LINES.allow(clock::now()) {
+            let session = self.session.borrow();
+            tracing::info!(
+                session = session.key().0,
+                room = %session.room().name,
+                player = session.player().map(|player| player.0),
+                reason = reason.name(),
+                %error,
+                left_out,
+                "client broke a rule"
+            );
+        }
         self.metrics.protocol_violations.increment();
         self.end(reason, None);
     }
 
     /// Writes the close frame; the session is over.
-    fn close(&self, reason: CloseReason) {
+    fn close(&self, reason: CloseReason, words: &str) {
         self.metrics.closes.increment(reason.name());
         self.leave_room(departure(reason));
         self.stage.set(Stage::Closing {
@@ -377,7 +389,7 @@ impl Connection {
         let result = {
             let mut transport = self.transport.borrow_mut();
             let mut outbox = self.outbox.borrow_mut();
-            outbox.close(&mut *transport, &mut cx, reason, clock::now())
+            outbox.close(&mut *transport, &mut cx, (reason, words), clock::now())
         };
         if result.is_err() {
             self.cut();

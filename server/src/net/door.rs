@@ -3,13 +3,13 @@
 //! The rules can be replaced while the server runs; who is in stays in.
 
 use super::gate::{Permit, SharedGate, Turned, client_address};
-use super::handshake::{Accepted, Refusal};
+use super::handshake::{Accepted, Refusal, Told};
 use crate::clock;
 use crate::config::{AuthMode, ConfigError, LimitSettings, SecuritySettings};
 use crate::security::Identity;
 use crate::security::auth::{Authenticator, Grant, JwtRules};
 use crate::security::keys::load_keys;
-use crate::security::names::{NameError, player_name};
+use crate::security::names::{NameError, wished_name};
 use crate::security::origin::{OriginPolicy, Reached};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN};
@@ -33,8 +33,9 @@ pub(super) struct Door {
     pub(super) gate: Arc<SharedGate>,
 }
 
+/// The rules in force, or those that may be soon.
 #[derive(Debug)]
-struct Rules {
+pub(super) struct Rules {
     origins: OriginPolicy,
     trusted_proxies: Vec<IpNet>,
     authenticator: Authenticator,
@@ -52,15 +53,13 @@ pub(super) struct Caller {
     pub(super) permit: Permit,
 }
 
-/// Somebody who may come in, or who is to be told inside why not.
+/// Somebody who may come in, or who is to be told inside why not (see [`Accepted::told`]).
 #[derive(Clone, Debug)]
 pub(super) struct Guest {
     pub(super) ip: IpAddr,
     pub(super) identity: Identity,
     /// When the token ends.
     pub(super) expires: Option<LocalTime>,
-    /// Told right after the upgrade, because browsers show a page nothing of a refused handshake.
-    pub(super) refusal: Option<(CloseReason, String)>,
 }
 
 impl Door {
@@ -74,16 +73,10 @@ impl Door {
         })
     }
 
-    /// Takes up changed settings, or none of them if they are wrong.
-    pub(super) fn reload(
-        &self,
-        security: &SecuritySettings,
-        limits: &LimitSettings,
-    ) -> Result<(), ConfigError> {
-        let rules = Arc::new(Rules::load(security)?);
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    /// Takes up other rules and limits.
+    pub(super) fn take_up(&self, rules: Rules, limits: &LimitSettings) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         self.gate.set_limits(limits.clone(), clock::now());
-        Ok(())
     }
 
     /// Asks for a place for a new connection.
@@ -96,7 +89,11 @@ impl Door {
         self.gate.admit((!is_proxy).then_some(peer), clock::now())
     }
 
-    /// Goes through the steps. `accepted` gets the name in its normal form.
+    /// Goes through the steps. `accepted` gets the name in its normal form, or what its client is
+    /// to be told.
+    ///
+    /// A place among the joins is taken last, by those who come in: whoever has no token, or asks
+    /// for what is not to be had, cannot use the places up.
     pub(super) fn check(
         &self,
         headers: &HeaderMap,
@@ -114,34 +111,16 @@ impl Door {
                 message: "the server is about to stop; try again shortly".into(),
             });
         }
-        self.gate.join(clock::now()).map_err(too_many)?;
         let mut guest = Guest {
             ip,
             identity: Identity::Anonymous,
             expires: None,
-            refusal: None,
         };
-        let unix = clock::unix_seconds();
-        let token = rules.token(headers);
-        let granted = rules.authenticator.check(token.as_deref(), unix);
-        match granted.and_then(|grant| grant.check_room(&accepted.room).map(|()| grant)) {
-            Ok(grant) => guest.take(grant, accepted),
-            // Programs read the answer, pages only a close frame.
-            Err(error) if headers.contains_key(ORIGIN) => {
-                guest.refusal = Some((CloseReason::Unauthorized, error.to_string()));
-            }
-            Err(error) => {
-                return Err(Refusal {
-                    status: StatusCode::UNAUTHORIZED,
-                    error: error.name(),
-                    message: error.to_string().into(),
-                });
-            }
+        if accepted.told.is_none() {
+            rules.authenticate(headers, &mut guest, accepted)?;
         }
-        if guest.refusal.is_none()
-            && let Err(error) = normalise(&mut accepted.name)
-        {
-            guest.refusal = Some((CloseReason::BadName, error.to_string()));
+        if accepted.told.is_none() {
+            self.gate.join(clock::now()).map_err(too_many)?;
         }
         Ok(guest)
     }
@@ -153,7 +132,8 @@ impl Door {
 }
 
 impl Rules {
-    fn load(settings: &SecuritySettings) -> Result<Rules, ConfigError> {
+    /// Reads what the settings name: the keys.
+    pub(super) fn load(settings: &SecuritySettings) -> Result<Rules, ConfigError> {
         let authenticator = match settings.auth {
             AuthMode::None => Authenticator::Open,
             AuthMode::Jwt => Authenticator::Jwt(JwtRules {
@@ -204,20 +184,55 @@ impl Rules {
         })
     }
 
-    /// The token, from the first place that has one.
+    /// Who it is, under which name.
+    fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        guest: &mut Guest,
+        accepted: &mut Accepted,
+    ) -> Result<(), Refusal> {
+        let token = self.token(headers);
+        let unix = clock::unix_seconds();
+        let granted = self.authenticator.check(token.as_deref(), unix);
+        match granted.and_then(|grant| grant.check_room(&accepted.room).map(|()| grant)) {
+            Ok(grant) => guest.take(grant, accepted),
+            // Programs read the answer, pages only a close frame.
+            Err(error) if headers.contains_key(ORIGIN) => {
+                accepted.told = Some(Told {
+                    counter: error.name(),
+                    ..Told::new(CloseReason::Unauthorized, error.to_string())
+                });
+                return Ok(());
+            }
+            Err(error) => {
+                return Err(Refusal {
+                    status: StatusCode::UNAUTHORIZED,
+                    error: error.name(),
+                    message: error.to_string().into(),
+                });
+            }
+        }
+        if let Err(error) = normalise(&mut accepted.name) {
+            accepted.told = Some(Told::new(CloseReason::BadName, error.to_string()));
+        }
+        Ok(())
+    }
+
+    /// The token, from the first place that has one. A browser adds its cookie to whatever a page
+    /// asks for, so what was said for this handshake goes before it.
     fn token(&self, headers: &HeaderMap) -> Option<String> {
         let bearer = values(headers, &AUTHORIZATION).find_map(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
+        let offered = || super::handshake::offered_with_prefix(headers, BEARER_PREFIX);
         let cookie = || {
             values(headers, &COOKIE)
                 .flat_map(|value| value.split(';'))
                 .filter_map(|pair| pair.trim().split_once('='))
-                .find_map(|(name, value)| (name == self.cookie).then_some(value))
+                .find_map(|(name, value)| (name == self.cookie).then(|| value.to_owned()))
         };
-        let offered = || super::handshake::offered_with_prefix(headers, BEARER_PREFIX);
-        bearer.or_else(cookie).map(str::to_owned).or_else(offered)
+        bearer.map(str::to_owned).or_else(offered).or_else(cookie)
     }
 
     fn is_proxy(&self, peer: IpAddr) -> bool {
@@ -239,13 +254,12 @@ impl Guest {
     }
 }
 
-/// The name in its normal form. An empty one is given later, and one that is too long is cut.
+/// The name in its normal form. An empty one is given later.
 fn normalise(name: &mut String) -> Result<(), NameError> {
-    match player_name(name) {
-        Ok(normal) => *name = normal,
-        Err(NameError::Empty | NameError::TooLong { .. }) => {}
-        Err(error) => return Err(error),
-    }
+    *name = match wished_name(name) {
+        Err(NameError::Empty) => String::new(),
+        wished => wished?,
+    };
     Ok(())
 }
 
@@ -264,4 +278,29 @@ fn too_many(turned: Turned) -> Refusal {
 fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter();
     values.filter_map(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServerConfig;
+    use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+
+    #[test]
+    fn a_token_said_for_this_handshake_goes_before_the_browsers_cookie() {
+        let rules = Rules::load(&ServerConfig::default().security).unwrap();
+        let mut headers = HeaderMap::new();
+        let mut token = |name: HeaderName, value| {
+            headers.insert(name, HeaderValue::from_static(value));
+            rules.token(&headers)
+        };
+        let expected = |token: &str| Some(token.to_owned());
+        assert_eq!(token(HOST, "a"), None);
+        let cookie = token(COOKIE, "a=b; tickwire_token=cookie");
+        assert_eq!(cookie, expected("cookie"));
+        let offered = token(SEC_WEBSOCKET_PROTOCOL, "tickwire.v1, bearer.offered");
+        assert_eq!(offered, expected("offered"));
+        assert_eq!(token(AUTHORIZATION, "Basic x"), expected("offered"));
+        assert_eq!(token(AUTHORIZATION, "bearer said"), expected("said"));
+    }
 }

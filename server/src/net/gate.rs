@@ -66,6 +66,20 @@ struct Row {
     rooms: TokenBucket,
 }
 
+impl Row {
+    fn new(limits: &LimitSettings, now: LocalTime) -> Row {
+        Row {
+            connections: 0,
+            arrivals: TokenBucket::new(
+                limits.connection_burst_per_ip,
+                limits.connection_rate_per_ip,
+                now,
+            ),
+            rooms: TokenBucket::per_minute(limits.rooms_per_ip, now),
+        }
+    }
+}
+
 impl Gate {
     fn new(limits: LimitSettings, now: LocalTime) -> Gate {
         Gate {
@@ -99,15 +113,9 @@ impl Gate {
 
     fn row(&mut self, key: Key, now: LocalTime) -> &mut Row {
         let limits = &self.limits;
-        self.rows.entry(key).or_insert_with(|| Row {
-            connections: 0,
-            arrivals: TokenBucket::new(
-                limits.connection_burst_per_ip,
-                limits.connection_rate_per_ip,
-                now,
-            ),
-            rooms: TokenBucket::per_minute(limits.rooms_per_ip, now),
-        })
+        self.rows
+            .entry(key)
+            .or_insert_with(|| Row::new(limits, now))
     }
 
     fn enter(&mut self, ip: IpAddr, now: LocalTime) -> Result<Option<Key>, Turned> {
@@ -138,9 +146,17 @@ impl SharedGate {
         SharedGate(Mutex::new(Gate::new(limits, now)))
     }
 
-    /// Takes up other limits; who is in stays in.
+    /// Takes up other limits; who is in stays in. What an address has used up is forgotten.
     pub(super) fn set_limits(&self, limits: LimitSettings, now: LocalTime) {
         let mut gate = self.lock();
+        gate.rows.retain(|_, row| row.connections > 0);
+        for row in gate.rows.values_mut() {
+            let connections = row.connections;
+            *row = Row {
+                connections,
+                ..Row::new(&limits, now)
+            };
+        }
         gate.joins = TokenBucket::new(limits.join_burst, limits.join_rate, now);
         gate.limits = limits;
     }
@@ -333,6 +349,24 @@ mod tests {
                 .count()
         };
         assert_eq!((arrive(0), arrive(1), arrive(60)), (5, 2, 5));
+    }
+
+    #[test]
+    fn other_limits_count_for_known_addresses_too() {
+        let gate = gate(|limits| limits.connection_burst_per_ip = 1);
+        let arrive = || gate.admit(Some(ip("192.0.2.1")), T0);
+        let held = arrive().unwrap();
+        assert_eq!(turned(arrive()), Some(Turned::AddressRate));
+        drop(gate.admit(Some(ip("192.0.2.2")), T0).unwrap());
+        let mut limits = ServerConfig::default().limits;
+        limits.connection_burst_per_ip = 5;
+        limits.connections_per_ip = 3;
+        gate.set_limits(limits, T0);
+        assert_eq!(gate.lock().rows.len(), 1, "who is not here is forgotten");
+        let more = [arrive().unwrap(), arrive().unwrap()];
+        assert_eq!(turned(arrive()), Some(Turned::AddressConnections));
+        drop((held, more));
+        assert_eq!(turned(arrive()), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! be able to read is accepted and then closed with a reason, because a browser shows a page
 //! nothing of a refused handshake.
 
+use crate::security::names::room_name;
 use crate::session::Format;
 use hyper::header::{
     CONNECTION, HeaderMap, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
@@ -11,7 +12,6 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode};
 use std::borrow::Cow;
-use tickwire_shared::limits::ROOM_NAME_BYTES_MAX;
 use tickwire_shared::wire::{CloseReason, PLAIN_SUBPROTOCOL, SUBPROTOCOL};
 
 /// The room of those who name none.
@@ -20,8 +20,12 @@ const DEFAULT_ROOM: &str = "lobby";
 /// What precedes a resume ticket among the sub-protocols.
 const TICKET_PREFIX: &str = "resume.";
 
-/// Bytes of a name as it comes; it is cut to its limit after normalisation.
-const RAW_NAME_BYTES_MAX: usize = 256;
+/// What all versions of this protocol begin with.
+const PROTOCOL_PREFIX: &str = "tickwire.";
+
+/// Bytes that are repeated of a version that is not spoken here. So the whole sentence fits a close
+/// frame.
+const REPEATED_VERSION_BYTES: usize = 17;
 
 /// A handshake that may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +40,28 @@ pub(super) struct Accepted {
     /// A resume ticket that was offered as a sub-protocol.
     pub(super) ticket: Option<String>,
     /// Set if the session is to be told this right after the upgrade.
-    pub(super) refusal: Option<CloseReason>,
+    pub(super) told: Option<Told>,
+}
+
+/// A refusal inside: told right after the upgrade, because browsers show a page nothing of a
+/// refused handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) reason: CloseReason,
+    /// What it is counted as.
+    pub(super) counter: &'static str,
+    /// For people: the rule, and what to do.
+    pub(super) words: String,
+}
+
+impl Told {
+    pub(super) fn new(reason: CloseReason, words: String) -> Told {
+        Told {
+            reason,
+            counter: reason.name(),
+            words,
+        }
+    }
 }
 
 impl Accepted {
@@ -67,10 +92,10 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<Accepted, Refusal> {
     check_upgrade(headers)?;
     check_version(headers)?;
     let key = check_key(headers)?;
-    let (protocol, mut refusal) = choose_protocol(headers)?;
+    let (protocol, mut told) = choose_protocol(headers)?;
     let query = Query::parse(request.uri().query().unwrap_or_default());
-    if !is_room_name(&query.room) || query.name.len() > RAW_NAME_BYTES_MAX {
-        refusal = refusal.or(Some(CloseReason::BadName));
+    if let (None, Err(error)) = (&told, room_name(&query.room)) {
+        told = Some(Told::new(CloseReason::BadName, error.to_string()));
     }
     Ok(Accepted {
         protocol,
@@ -79,7 +104,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<Accepted, Refusal> {
         name: query.name,
         spectator: query.spectator,
         ticket: offered_with_prefix(headers, TICKET_PREFIX),
-        refusal,
+        told,
     })
 }
 
@@ -152,15 +177,22 @@ pub(super) fn offered_with_prefix(headers: &HeaderMap, prefix: &str) -> Option<S
 
 /// The sub-protocol to speak. A client of another version of this protocol is accepted in its own,
 /// to be told so in a close frame that even a browser shows.
-fn choose_protocol(headers: &HeaderMap) -> Result<(String, Option<CloseReason>), Refusal> {
+fn choose_protocol(headers: &HeaderMap) -> Result<(String, Option<Told>), Refusal> {
     if offered(headers).any(|protocol| protocol == SUBPROTOCOL) {
         return Ok((SUBPROTOCOL.to_owned(), None));
     }
     if offered(headers).any(|protocol| protocol == PLAIN_SUBPROTOCOL) {
         return Ok((PLAIN_SUBPROTOCOL.to_owned(), None));
     }
-    if let Some(other) = offered(headers).find(|protocol| protocol.starts_with("tickwire.")) {
-        return Ok((other.to_owned(), Some(CloseReason::UnsupportedVersion)));
+    if let Some(other) = offered(headers).find(|protocol| protocol.starts_with(PROTOCOL_PREFIX)) {
+        // A header's text is ASCII.
+        let asked = other.get(..REPEATED_VERSION_BYTES).unwrap_or(other);
+        let words = format!(
+            "this server speaks {SUBPROTOCOL} and {PLAIN_SUBPROTOCOL}; you asked for {asked}: \
+             update the client or reload the page"
+        );
+        let told = Told::new(CloseReason::UnsupportedVersion, words);
+        return Ok((other.to_owned(), Some(told)));
     }
     Err(refusal(
         StatusCode::BAD_REQUEST,
@@ -192,14 +224,6 @@ impl Query {
         }
         parsed
     }
-}
-
-/// Room names appear in URLs, logs and metrics, so they are plain.
-fn is_room_name(name: &str) -> bool {
-    (1..=ROOM_NAME_BYTES_MAX).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 fn refusal(
@@ -256,7 +280,7 @@ mod tests {
     fn a_good_handshake_is_understood() {
         let accepted = check(&request("/ws?room=a-1&name=J%C3%B6+x&spectate=1&z=9", &[])).unwrap();
         assert_eq!((&*accepted.room, &*accepted.name), ("a-1", "Jö x"));
-        assert!(accepted.spectator && accepted.refusal.is_none());
+        assert!(accepted.spectator && accepted.told.is_none());
         assert_eq!(accepted.protocol, SUBPROTOCOL);
         assert_eq!(check(&request("/ws", &[])).unwrap().room, "lobby");
     }
@@ -282,16 +306,47 @@ mod tests {
 
     #[test]
     fn what_a_player_must_read_is_accepted_and_then_closed() {
-        let reason = |request: &Request<()>| check(request).unwrap().refusal;
-        let other = request("/ws", &[("sec-websocket-protocol", "tickwire.v9")]);
-        assert_eq!(reason(&other), Some(CloseReason::UnsupportedVersion));
-        assert_eq!(check(&other).unwrap().protocol, "tickwire.v9");
+        let told = |uri: &str, change: &[(&str, &str)]| {
+            let told = check(&request(uri, change)).unwrap().told.unwrap();
+            assert_eq!(told.counter, told.reason.name());
+            (told.reason, told.words)
+        };
         for uri in [
             "/ws?room=a%20b",
             "/ws?room=%3Cb%3E",
             &format!("/ws?room={}", "x".repeat(33)),
         ] {
-            assert_eq!(reason(&request(uri, &[])), Some(CloseReason::BadName));
+            let rule = "a room's name has 1 to 32 letters, digits, - _ .";
+            assert_eq!(told(uri, &[]), (CloseReason::BadName, rule.to_owned()));
+        }
+        assert!(
+            check(&request("/ws?room=Room_1-b.c", &[]))
+                .unwrap()
+                .told
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn another_version_is_told_both_versions_and_what_to_do() {
+        for offer in [
+            "tickwire.v9",
+            "tickwire.plain.v9",
+            &format!("tickwire.{}", "9".repeat(99)),
+        ] {
+            let accepted = check(&request("/ws", &[("sec-websocket-protocol", offer)])).unwrap();
+            assert_eq!(accepted.protocol, offer);
+            let told = accepted.told.unwrap();
+            assert_eq!(told.reason, CloseReason::UnsupportedVersion);
+            for part in [
+                "tickwire.v1 ",
+                "tickwire.plain.v1;",
+                &offer[..11],
+                "update the client",
+            ] {
+                assert!(told.words.contains(part), "{}", told.words);
+            }
+            assert!(told.words.len() <= 123, "fits a close frame");
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::door::{Caller, Guest};
 use super::handshake::{self, Accepted, Refusal};
 use super::pages;
+use super::server::Shared;
 use super::shard::Shard;
 use super::transport::Transport;
 use bytes::Bytes;
@@ -15,10 +16,11 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Bytes of a request's head. Cookies and tokens fit; more is not for this server.
@@ -32,35 +34,92 @@ pub(super) type Answer = Response<Full<Bytes>>;
 /// A handshake that was answered with 101, with the way to the bytes after it.
 type Upgrade = (hyper::upgrade::OnUpgrade, (Accepted, Guest));
 
+/// Time for the next request on a connection that was served a page. Browsers ask for a page's
+/// modules one upon the other, and open a new connection whenever they want one.
+const PAGE_IDLE_TIME: Duration = Duration::from_secs(5);
+
+/// A connection that serves pages ends after so many handshake deadlines in any case, whatever is
+/// asked for and however slowly it is taken: after a minute by default.
+const PAGE_LIFE_IN_DEADLINES: u32 = 6;
+
+/// A connection before it is a session.
+struct Visit<'a> {
+    shard: &'a Shard,
+    caller: RefCell<Caller>,
+    upgrade: RefCell<Option<Upgrade>>,
+    /// Whether a request was answered by something else than an upgrade.
+    is_served: Cell<bool>,
+}
+
+/// The deadline of what begins now: from the connection to the first request that is complete, TLS
+/// included.
+pub(super) fn deadline(shared: &Shared) -> Instant {
+    Instant::now() + handshake_time(shared)
+}
+
+fn handshake_time(shared: &Shared) -> Duration {
+    Duration::from_secs(shared.config.net.handshake_timeout)
+}
+
 /// Serves requests until the connection ends or becomes a session, and then that.
-pub(super) async fn serve(shard: Rc<Shard>, transport: Transport, caller: Caller) {
-    let deadline = Duration::from_secs(shard.shared.config.net.handshake_timeout);
-    let upgrade: RefCell<Option<Upgrade>> = RefCell::default();
-    let caller = RefCell::new(caller);
-    let service = service_fn(|request| {
-        let answer = answer(&shard, request, &caller, &upgrade);
-        std::future::ready(Ok::<_, Infallible>(answer))
-    });
+pub(super) async fn serve(
+    shard: Rc<Shard>,
+    transport: Transport,
+    caller: Caller,
+    deadline: Instant,
+) {
+    let shared = shard.shared.clone();
+    let visit = Visit {
+        shard: &shard,
+        caller: RefCell::new(caller),
+        upgrade: RefCell::default(),
+        is_served: Cell::new(false),
+    };
+    let service =
+        service_fn(|request| std::future::ready(Ok::<_, Infallible>(visit.answer(request))));
+    let life = handshake_time(&shared);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(deadline)
+        // Runs anew for each request, and while nothing is asked for.
+        .header_read_timeout(PAGE_IDLE_TIME.min(life))
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(transport), service)
         .with_upgrades();
-    if let Err(error) = connection.await {
-        if error.is_timeout() {
-            shard.shared.metrics.refusals.increment("handshake_timeout");
+    let ended = {
+        let connection = std::pin::pin!(connection);
+        let is_served = || visit.is_served.get();
+        let limit = async {
+            tokio::time::sleep_until(deadline).await;
+            if is_served() {
+                tokio::time::sleep(life * (PAGE_LIFE_IN_DEADLINES - 1)).await;
+            }
+        };
+        tokio::select! {
+            ended = connection => Some(ended),
+            () = limit => None,
         }
-        tracing::debug!(%error, "connection ended before a session");
+    };
+    let is_late = match &ended {
+        None => true,
+        Some(Err(error)) => error.is_timeout(),
+        Some(Ok(())) => false,
+    };
+    // A browser that has its page and leaves the connection open is nobody to count.
+    if is_late && !visit.is_served.get() {
+        shared.metrics.refusals.increment("handshake_timeout");
     }
-    let Some((upgrade, accepted)) = upgrade.take() else {
+    let Visit {
+        caller, upgrade, ..
+    } = visit;
+    let Some((upgrade, accepted)) = upgrade.into_inner() else {
         return;
     };
     if let Ok(upgraded) = upgrade.await
         && let Ok(parts) = upgraded.downcast::<TokioIo<Transport>>()
     {
-        caller.borrow_mut().permit.established();
+        let mut caller = caller.into_inner();
+        caller.permit.established();
         let transport = parts.io.into_inner();
         shard
             .join(transport, parts.read_buf.to_vec(), accepted)
@@ -68,22 +127,24 @@ pub(super) async fn serve(shard: Rc<Shard>, transport: Transport, caller: Caller
     }
 }
 
-fn answer(
-    shard: &Shard,
-    mut request: Request<Incoming>,
-    caller: &RefCell<Caller>,
-    upgrade: &RefCell<Option<Upgrade>>,
-) -> Answer {
-    let config = &shard.shared.config;
-    let base = config.base_path.trim_end_matches('/');
-    let path = request.uri().path();
-    let Some(path) = path.strip_prefix(base).filter(|path| path.starts_with('/')) else {
-        return not_found();
-    };
-    if path != "/ws" {
-        return match *request.method() {
+impl Visit<'_> {
+    fn answer(&self, request: Request<Incoming>) -> Answer {
+        let shared = &self.shard.shared;
+        let base = shared.config.base_path.trim_end_matches('/');
+        let path = request.uri().path();
+        let path = path.strip_prefix(base).filter(|path| path.starts_with('/'));
+        if path == Some("/ws") {
+            return self.shake_hands(request);
+        }
+        self.is_served.set(true);
+        // No handshake is under way here; if one follows, it is a short one.
+        self.caller.borrow_mut().permit.established();
+        let Some(path) = path else {
+            return not_found();
+        };
+        match *request.method() {
             Method::GET | Method::HEAD => {
-                pages::page(path, request.headers(), &shard.shared).unwrap_or_else(not_found)
+                pages::page(path, request.headers(), shared).unwrap_or_else(not_found)
             }
             _ => {
                 let mut answer = not_found();
@@ -92,29 +153,36 @@ fn answer(
                 answer.headers_mut().insert(ALLOW, allow);
                 answer
             }
-        };
-    }
-    let checked = handshake::check(&request).and_then(|mut accepted| {
-        let caller = &mut caller.borrow_mut();
-        let shared = &shard.shared;
-        let is_draining = shared.lifecycle.is_draining();
-        let headers = request.headers();
-        let guest = shared
-            .door
-            .check(headers, caller, &mut accepted, is_draining)?;
-        Ok((accepted, guest))
-    });
-    match checked {
-        Ok(checked) => {
-            let answer = switching(&checked.0);
-            *upgrade.borrow_mut() = Some((hyper::upgrade::on(&mut request), checked));
-            answer
         }
-        Err(refusal) => {
-            shard.shared.metrics.handshakes_refused.increment();
-            shard.shared.metrics.refusals.increment(refusal.error);
-            tracing::debug!(error = refusal.error, "handshake refused");
-            refused(&refusal)
+    }
+
+    fn shake_hands(&self, mut request: Request<Incoming>) -> Answer {
+        let shared = &self.shard.shared;
+        let refusals = &shared.metrics.refusals;
+        let checked = handshake::check(&request).and_then(|mut accepted| {
+            let caller = &mut self.caller.borrow_mut();
+            let is_draining = shared.lifecycle.is_draining();
+            let headers = request.headers();
+            let guest = shared
+                .door
+                .check(headers, caller, &mut accepted, is_draining)?;
+            Ok((accepted, guest))
+        });
+        match checked {
+            Ok(checked) => {
+                if let Some(told) = &checked.0.told {
+                    refusals.increment(told.counter);
+                }
+                let answer = switching(&checked.0);
+                *self.upgrade.borrow_mut() = Some((hyper::upgrade::on(&mut request), checked));
+                answer
+            }
+            Err(refusal) => {
+                shared.metrics.handshakes_refused.increment();
+                refusals.increment(refusal.error);
+                tracing::debug!(error = refusal.error, "handshake refused");
+                refused(&refusal)
+            }
         }
     }
 }
@@ -136,14 +204,18 @@ fn switching(accepted: &Accepted) -> Answer {
     answer
 }
 
+/// Ends the connection as well: who is refused comes back through all the limits on connections.
 fn refused(refusal: &Refusal) -> Answer {
     let mut answer = json(refusal.status, refusal.error, &refusal.message);
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(CONNECTION, close);
     if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
         let wait = HeaderValue::from_static("1");
         answer.headers_mut().insert(RETRY_AFTER, wait);
     }
     if refusal.status == StatusCode::UPGRADE_REQUIRED {
         let headers = answer.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close, upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }

@@ -4,6 +4,7 @@
 //! does not take is kept here, and while something is, no further tick is composed for the
 //! session: this is the one composed message that a slow reader costs.
 
+use super::transport::Taken;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,6 +18,9 @@ const EXTRA_BYTES_MAX: usize = 4 * 1_024;
 
 /// Longest header of an unmasked frame.
 pub(super) const HEADER_BYTES_MAX: usize = 10;
+
+/// A control frame has 125 bytes at most, and two of them are the code.
+const CLOSE_WORDS_BYTES_MAX: usize = 123;
 
 const FINAL_BINARY: u8 = 0x82;
 const FINAL_CLOSE: u8 = 0x88;
@@ -58,7 +62,7 @@ impl Outbox {
     }
 
     /// Writes a whole frame, or keeps what the socket does not take.
-    pub(super) fn write<W: AsyncWrite + Unpin>(
+    pub(super) fn write<W: AsyncWrite + Taken + Unpin>(
         &mut self,
         io: &mut W,
         cx: &mut Context<'_>,
@@ -68,25 +72,23 @@ impl Outbox {
         if self.is_closed {
             return Ok(());
         }
+        let (was_blocked, before) = (self.is_blocked(), io.taken());
         let mut rest = frame;
         while !self.is_blocked() && !rest.is_empty() {
             match Pin::new(&mut *io).poll_write(cx, rest) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => {
-                    rest = &rest[count..];
-                    self.progress = now;
-                }
+                Poll::Ready(Ok(count)) => rest = &rest[count..],
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    // Also when nothing was under way before: from here on the client is waited for.
-                    self.progress = now;
-                    break;
-                }
+                Poll::Pending => break,
             }
         }
         self.kept.extend_from_slice(rest);
         if self.kept.is_empty() && !self.is_unflushed {
-            self.is_unflushed = Pin::new(io).poll_flush(cx)?.is_pending();
+            self.is_unflushed = Pin::new(&mut *io).poll_flush(cx)?.is_pending();
+        }
+        // Also when nothing was under way before: from here on the client is waited for.
+        if !was_blocked || io.taken() > before {
+            self.progress = now;
         }
         Ok(())
     }
@@ -97,14 +99,14 @@ impl Outbox {
     }
 
     /// Ends the stream of frames with a close frame.
-    pub(super) fn close<W: AsyncWrite + Unpin>(
+    pub(super) fn close<W: AsyncWrite + Taken + Unpin>(
         &mut self,
         io: &mut W,
         cx: &mut Context<'_>,
-        reason: CloseReason,
+        (reason, words): (CloseReason, &str),
         now: LocalTime,
     ) -> io::Result<()> {
-        let result = self.write(io, cx, &close_frame(reason), now);
+        let result = self.write(io, cx, &close_frame(reason, words), now);
         self.is_closed = true;
         result
     }
@@ -115,19 +117,29 @@ impl Outbox {
     }
 
     /// Goes on with what is kept.
-    pub(super) fn poll_flush<W: AsyncWrite + Unpin>(
+    pub(super) fn poll_flush<W: AsyncWrite + Taken + Unpin>(
         &mut self,
         io: &mut W,
         cx: &mut Context<'_>,
         now: LocalTime,
     ) -> Poll<io::Result<()>> {
+        let before = io.taken();
+        let flushed = self.poll_kept(io, cx);
+        if io.taken() > before {
+            self.progress = now;
+        }
+        flushed
+    }
+
+    fn poll_kept<W: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.taken < self.kept.len() {
             match ready!(Pin::new(&mut *io).poll_write(cx, &self.kept[self.taken..])) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(count) => {
-                    self.taken += count;
-                    self.progress = now;
-                }
+                Ok(count) => self.taken += count,
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -172,8 +184,9 @@ impl FrameBuffer {
 /// An empty ping.
 pub(super) const PING_FRAME: [u8; 2] = [FINAL_PING, 0];
 
-fn close_frame(reason: CloseReason) -> Vec<u8> {
-    let words = reason.to_string();
+/// The words are cut to what a control frame holds.
+fn close_frame(reason: CloseReason, words: &str) -> Vec<u8> {
+    let words = &words[..words.floor_char_boundary(CLOSE_WORDS_BYTES_MAX)];
     let mut frame = vec![FINAL_CLOSE, words.len() as u8 + 2];
     frame.extend_from_slice(&reason.code().to_be_bytes());
     frame.extend_from_slice(words.as_bytes());
@@ -247,7 +260,12 @@ mod tests {
         assert_eq!(outbox.stalled_since(), Some(LocalTime(5)));
         outbox.write(&mut io, &mut cx, b"fg", LocalTime(6)).unwrap();
         outbox
-            .close(&mut io, &mut cx, CloseReason::Left, LocalTime(7))
+            .close(
+                &mut io,
+                &mut cx,
+                (CloseReason::Left, "you left"),
+                LocalTime(7),
+            )
             .unwrap();
         outbox.write(&mut io, &mut cx, b"no", LocalTime(8)).unwrap();
         io.room = 2;
@@ -261,6 +279,91 @@ mod tests {
         assert!(outbox.poll_flush(&mut io, &mut cx, LocalTime(9)).is_ready());
         assert_eq!(outbox.stalled_since(), None);
         assert_eq!(io.got, b"abcdefg\x88\x0a\x03\xe8you left");
+    }
+
+    impl Taken for Narrow {
+        fn taken(&self) -> u64 {
+            self.got.len() as u64
+        }
+    }
+
+    /// As TLS: takes everything into a buffer of its own, and passes on what the socket takes.
+    struct Buffering {
+        buffered: Vec<u8>,
+        socket: Narrow,
+    }
+
+    impl AsyncWrite for Buffering {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.buffered.extend_from_slice(buf);
+            let _ = self.poll_flush(cx);
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let this = &mut *self;
+            while !this.buffered.is_empty() {
+                let count = ready!(Pin::new(&mut this.socket).poll_write(cx, &this.buffered))?;
+                this.buffered.drain(..count);
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Taken for Buffering {
+        fn taken(&self) -> u64 {
+            self.socket.taken()
+        }
+    }
+
+    #[test]
+    fn what_a_buffer_in_between_takes_is_no_progress_and_what_the_socket_takes_is() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let socket = Narrow {
+            room: 3,
+            got: Vec::new(),
+        };
+        let mut io = Buffering {
+            buffered: Vec::new(),
+            socket,
+        };
+        let mut outbox = Outbox::new(LocalTime(0));
+        outbox
+            .write(&mut io, &mut cx, b"abcde", LocalTime(5))
+            .unwrap();
+        assert_eq!(outbox.stalled_since(), Some(LocalTime(5)));
+        // An answer to a ping goes into the buffer only.
+        outbox
+            .write(&mut io, &mut cx, b"pong", LocalTime(9))
+            .unwrap();
+        assert!(
+            outbox
+                .poll_flush(&mut io, &mut cx, LocalTime(10))
+                .is_pending()
+        );
+        assert_eq!(outbox.stalled_since(), Some(LocalTime(5)));
+        io.socket.room = 1;
+        assert!(
+            outbox
+                .poll_flush(&mut io, &mut cx, LocalTime(12))
+                .is_pending()
+        );
+        assert_eq!(outbox.stalled_since(), Some(LocalTime(12)));
+        io.socket.room = 100;
+        assert!(
+            outbox
+                .poll_flush(&mut io, &mut cx, LocalTime(13))
+                .is_ready()
+        );
+        assert_eq!(io.socket.got, b"abcdepong");
     }
 
     #[test]
@@ -283,9 +386,13 @@ mod tests {
     #[test]
     fn every_close_frame_is_a_short_control_frame() {
         for reason in CloseReason::ALL {
-            let frame = close_frame(reason);
-            assert_eq!(usize::from(frame[1]), frame.len() - 2);
-            assert!(frame[1] <= 125);
+            for words in [&*reason.to_string(), "", &"ä".repeat(200)] {
+                let frame = close_frame(reason, words);
+                assert_eq!(usize::from(frame[1]), frame.len() - 2);
+                assert!(frame[1] <= 125);
+                let told = std::str::from_utf8(&frame[4..]).unwrap();
+                assert!(words.starts_with(told));
+            }
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::clock;
 use crate::link::{Attachment, Departure, RoomLink};
-use crate::room::{RoomRequest, SessionKey};
+use crate::room::SessionKey;
 use crate::security::Identity;
-use crate::security::tickets::{Claim, Seat, StoredSeat, Ticket, TicketError, Tickets};
+use crate::security::tickets::{Claim, Seat, StoredSeat, Ticket, Tickets};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tickwire_shared::wire::CloseReason;
 
 /// The tickets of all rooms, shared by the network threads. Each use is a few look-ups in a tree,
 /// at joins and losses only.
@@ -21,13 +22,19 @@ pub(super) struct Applicant<'a> {
     pub(super) room: &'a str,
 }
 
-/// A session that holds a seat of somebody who comes again.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) session: SessionKey,
-    /// Its room, if that is not the one asked for now.
-    pub(super) other_room: Option<String>,
+/// How somebody comes into a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// As a new player.
+    Join,
+    /// As the player of this session.
+    Resume { previous: SessionKey },
+    /// As a new player, while the session of the same identity in another room ends.
+    Move { previous: SessionKey, room: String },
 }
+
+/// Why somebody does not come in: the reason, and words that tell more.
+pub(super) type Turned = (CloseReason, String);
 
 /// See the module. Dropped, it counts as lost.
 #[derive(Debug)]
@@ -42,66 +49,68 @@ impl TicketOffice {
         TicketOffice(Mutex::new(Tickets::new(grace)))
     }
 
-    /// A ticket for somebody who joins anew; empty if lost players are not kept.
-    pub(super) fn issue(&self, applicant: Applicant<'_>) -> String {
-        let mut tickets = self.lock();
-        let is_kept = !tickets.grace().is_zero();
-        if !is_kept && *applicant.identity == Identity::Anonymous {
-            return String::new();
-        }
-        let ticket = Ticket::new(rand::random());
-        let seat = Seat {
-            room: applicant.room.to_owned(),
-            identity: applicant.identity.clone(),
-        };
-        tickets.open(applicant.session, seat, &ticket);
-        if is_kept {
-            ticket.text()
-        } else {
-            String::new()
-        }
-    }
-
-    /// Checks the ticket shown. On success: the request for the room, and the next ticket.
-    pub(super) fn redeem(
+    /// Lets somebody in: by the ticket shown, by the seat that the same identity holds already
+    /// (one live session per identity, the newest wins), or anew. `attach` asks the room; if that
+    /// fails, all seats are as before, so that a player whose room is too busy to answer is not
+    /// lost. On success: what `attach` gave, and the ticket for the next time, empty if lost
+    /// players are not kept.
+    ///
+    /// All of it under one lock, so that of two who come at the same time one is the first, here
+    /// and in the room.
+    pub(super) fn enter<T>(
         &self,
-        ticket: &str,
         applicant: Applicant<'_>,
-    ) -> Result<(RoomRequest, String), TicketError> {
-        let renewed = Ticket::new(rand::random());
-        let session = applicant.session;
-        let claim = Claim {
-            ticket,
-            identity: applicant.identity,
-            room: applicant.room,
-            session,
-            renewed: &renewed,
-        };
-        let previous = self.lock().redeem(clock::now(), claim)?;
-        Ok((RoomRequest::Resume { session, previous }, renewed.text()))
-    }
-
-    /// The seat that this identity holds already, if it is not anonymous; it becomes a seat of the
-    /// new session, with a new ticket.
-    pub(super) fn take_over(&self, applicant: Applicant<'_>) -> Option<(Held, String)> {
+        shown: Option<&str>,
+        attach: impl FnOnce(Entry) -> Result<T, Turned>,
+    ) -> Result<(T, String), Turned> {
         let mut tickets = self.lock();
-        let (session, seat) = tickets.seat_of(applicant.identity)?;
-        let other_room = (seat.room != applicant.room).then(|| seat.room.clone());
-        tickets.close(session);
-        drop(tickets);
-        let held = Held {
-            session,
-            other_room,
-        };
-        Some((held, self.issue(applicant)))
-    }
-
-    /// The session got no place. What it resumed stays to be resumed; what it was issued is void.
-    pub(super) fn abandon(&self, session: SessionKey, is_resume: bool) {
-        if is_resume {
-            self.lock().vacate(clock::now(), session);
+        let (now, renewed) = (clock::now(), Ticket::new(rand::random()));
+        let session = applicant.session;
+        let is_kept = !tickets.grace().is_zero();
+        let (passed, entry) = if let Some(ticket) = shown {
+            let claim = Claim {
+                ticket,
+                identity: applicant.identity,
+                room: applicant.room,
+                session,
+                renewed: &renewed,
+            };
+            let passed = tickets
+                .redeem(now, claim)
+                .map_err(|error| (CloseReason::BadTicket, error.to_string()))?;
+            let previous = passed.session();
+            (Some(passed), Entry::Resume { previous })
+        } else if is_kept || *applicant.identity != Identity::Anonymous {
+            let seat = Seat {
+                room: applicant.room.to_owned(),
+                identity: applicant.identity.clone(),
+            };
+            let passed = tickets.take_over(now, session, seat, &renewed);
+            let entry = passed.as_ref().map_or(Entry::Join, |passed| {
+                let previous = passed.session();
+                if passed.room() == applicant.room {
+                    return Entry::Resume { previous };
+                }
+                let room = passed.room().to_owned();
+                Entry::Move { previous, room }
+            });
+            (passed, entry)
         } else {
-            self.lock().close(session);
+            (None, Entry::Join)
+        };
+        match (attach(entry), passed) {
+            (Ok(attached), _) => {
+                let ticket = is_kept.then(|| renewed.text());
+                Ok((attached, ticket.unwrap_or_default()))
+            }
+            (Err(turned), Some(passed)) => {
+                tickets.put_back(session, passed);
+                Err(turned)
+            }
+            (Err(turned), None) => {
+                tickets.close(session);
+                Err(turned)
+            }
         }
     }
 
@@ -178,5 +187,109 @@ impl Drop for HeldSeat {
 impl fmt::Debug for TicketOffice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TicketOffice({} seats)", self.lock().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ann(session: u64, room: &str) -> (SessionKey, Identity, String) {
+        let identity = Identity::Subject("ann".into());
+        (SessionKey(session), identity, room.to_owned())
+    }
+
+    /// Lets Ann in and tells how she came.
+    fn enter(
+        office: &TicketOffice,
+        (session, identity, room): &(SessionKey, Identity, String),
+        shown: Option<&str>,
+        is_taken: bool,
+    ) -> Result<(Entry, String), Turned> {
+        let applicant = Applicant {
+            session: *session,
+            identity,
+            room,
+        };
+        office.enter(applicant, shown, |entry| {
+            let full = (CloseReason::ServerFull, String::new());
+            if is_taken { Ok(entry) } else { Err(full) }
+        })
+    }
+
+    fn resume(session: u64) -> Entry {
+        let previous = SessionKey(session);
+        Entry::Resume { previous }
+    }
+
+    #[test]
+    fn a_room_that_is_too_busy_to_answer_costs_nobody_the_player() {
+        let office = TicketOffice::new(Duration::from_secs(30));
+        let (entry, ticket) = enter(&office, &ann(1, "a"), None, true).unwrap();
+        assert_eq!(entry, Entry::Join);
+        office.lock().vacate(clock::now(), SessionKey(1));
+        for shown in [Some(&*ticket), None] {
+            enter(&office, &ann(2, "a"), shown, false).unwrap_err();
+        }
+        enter(&office, &ann(2, "b"), None, false).unwrap_err();
+        let (entry, _) = enter(&office, &ann(3, "a"), Some(&ticket), true).unwrap();
+        assert_eq!(entry, resume(1));
+        assert_eq!(office.lock().len(), 1);
+    }
+
+    #[test]
+    fn who_was_not_let_in_leaves_no_seat() {
+        let office = TicketOffice::new(Duration::from_secs(30));
+        enter(&office, &ann(1, "a"), None, false).unwrap_err();
+        assert_eq!(office.lock().len(), 0);
+        let (entry, _) = enter(&office, &ann(2, "a"), None, true).unwrap();
+        assert_eq!(entry, Entry::Join);
+    }
+
+    #[test]
+    fn without_a_grace_period_a_lost_player_comes_as_a_new_one_at_once() {
+        let office = TicketOffice::new(Duration::ZERO);
+        let (entry, ticket) = enter(&office, &ann(1, "a"), None, true).unwrap();
+        assert_eq!((entry, &*ticket), (Entry::Join, ""));
+        let (entry, _) = enter(&office, &ann(2, "a"), None, true).unwrap();
+        assert_eq!(entry, resume(1));
+        let (entry, _) = enter(&office, &ann(3, "b"), None, true).unwrap();
+        let (previous, room) = (SessionKey(2), "a".to_owned());
+        assert_eq!(entry, Entry::Move { previous, room });
+        office.lock().vacate(clock::now(), SessionKey(3));
+        let (entry, _) = enter(&office, &ann(4, "b"), None, true).unwrap();
+        assert_eq!(entry, Entry::Join);
+    }
+
+    #[test]
+    fn of_many_who_come_at_once_each_takes_over_from_the_one_before() {
+        let office = TicketOffice::new(Duration::from_secs(30));
+        let (order, started) = (Mutex::new(Vec::new()), std::sync::Barrier::new(8));
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (office, order, started) = (&office, &order, &started);
+                scope.spawn(move || {
+                    let (session, identity, room) = ann(n, "a");
+                    let (identity, room) = (&identity, &*room);
+                    let applicant = Applicant {
+                        session,
+                        identity,
+                        room,
+                    };
+                    started.wait();
+                    let entered = office.enter(applicant, None, |entry| {
+                        order.lock().unwrap().push((session, entry));
+                        Ok(())
+                    });
+                    entered.unwrap();
+                });
+            }
+        });
+        let order = order.into_inner().unwrap();
+        assert_eq!(order[0].1, Entry::Join);
+        for pair in order.windows(2) {
+            assert_eq!(pair[1].1, resume(pair[0].0.0));
+        }
+        assert_eq!(office.lock().len(), 1);
     }
 }

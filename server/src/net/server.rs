@@ -1,16 +1,16 @@
 //! The whole server as a value: started, asked for its address, shut down.
 
-use super::door::Door;
+use super::door::{Door, Rules};
 use super::seat::TicketOffice;
 use super::state::State;
-use super::tls::{Tls, TlsError};
+use super::tls::{Loaded, Tls, TlsError};
 use super::{listener, shard};
 use crate::admin::{self, Lifecycle, Panel};
 use crate::clock;
 use crate::config::{AdminListen, AuthMode, ConfigError, SecuritySettings, ServerConfig};
 use crate::link::{Directory, RoomId, WorkerCommand, WorkerLink};
 use crate::metrics::Metrics;
-use crate::room::{RoomConfig, RoomInfo, StoredRoom};
+use crate::room::{RoomConfig, RoomInfo, RoomRequest, StoredRoom};
 use crate::worker::{self, WorkerSettings};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -89,11 +89,25 @@ pub enum StartError {
 }
 
 impl Server {
+    /// Whether a server could start with this: whatever files it names are read. What only the
+    /// start itself can tell, such as an address that is taken, is left to it.
+    pub fn check(config: &ServerConfig) -> Result<(), StartError> {
+        config.validate()?;
+        config.rooms.load_arena()?;
+        Door::new(&config.security, &config.limits)?;
+        load_tls(&config.security)?;
+        if let Some(path) = &config.operations.admin_token_file {
+            read_token(path).map_err(StartError::AdminToken)?;
+        }
+        Ok(())
+    }
+
     /// Starts all threads; returns when connections are accepted.
     pub fn start(config: ServerConfig) -> Result<Server, StartError> {
         config.validate()?;
+        raise_file_limit(config.net.connections_max);
         let door = Door::new(&config.security, &config.limits)?;
-        let tls = load_tls(&config.security)?;
+        let tls = load_tls(&config.security)?.map(Tls::new);
         if let Some(dir) = &config.operations.state_dir {
             State::check(dir).map_err(|error| StartError::StateDir {
                 path: dir.clone(),
@@ -129,13 +143,14 @@ impl Server {
             tickets: Arc::new(TicketOffice::new(config.rooms.resume_grace())),
             config,
         });
-        take_up(&shared);
         let ending = watch::Sender::new(None);
         let admin = start_admin(&shared, &ending)?;
-        let network = start_network(&shared, listener, &ending)?;
         if let Some(path) = &shared.config.port_file {
             write_port(path, address.port()).map_err(StartError::PortFile)?;
         }
+        // Last of what can fail but for the threads: what is taken up is gone from the disk.
+        take_up(&shared);
+        let network = start_network(&shared, listener, &ending)?;
         Ok(Server {
             address,
             shared,
@@ -156,9 +171,23 @@ impl Server {
         self.admin.as_ref().map(|(address, _)| *address)
     }
 
-    /// Turns newcomers away from here on; who is in stays in.
+    /// Turns newcomers away from here on; who is in stays in, and is told if there is time.
     pub fn begin_drain(&self) {
         self.shared.lifecycle.begin_drain();
+        let grace = self.shared.config.operations.drain_grace;
+        if grace == 0 {
+            return;
+        }
+        let keeps = self.shared.config.operations.state_dir.is_some();
+        let after = if keeps {
+            "; your place is kept, and you will be taken back to it"
+        } else {
+            ""
+        };
+        for room in self.directory().rooms() {
+            let text = format!("The server restarts within {grace} s{after}.");
+            room.send(RoomRequest::Announce { text });
+        }
     }
 
     /// Comes back when an operator has asked for a drain.
@@ -182,10 +211,14 @@ impl Server {
         config.validate()?;
         let shared = &self.shared;
         let security = &config.security;
-        if let (Some(tls), Some((certificate, key))) = (&shared.tls, tls_files(security)) {
-            tls.reload(certificate, key)?;
+        let certificate = load_tls(security)?;
+        let rules = Rules::load(security)?;
+        // From here on nothing fails.
+        if let (Some(tls), Some(certificate)) = (&shared.tls, certificate) {
+            tls.take_up(certificate);
         }
-        Ok(shared.door.reload(security, &config.limits)?)
+        shared.door.take_up(rules, &config.limits);
+        Ok(())
     }
 
     /// Says goodbye to everyone, closes, and waits for all threads.
@@ -315,11 +348,32 @@ fn tls_files(security: &SecuritySettings) -> Option<(&Path, &Path)> {
         .zip(security.tls_key.as_deref())
 }
 
-fn load_tls(security: &SecuritySettings) -> Result<Option<Tls>, TlsError> {
+fn load_tls(security: &SecuritySettings) -> Result<Option<Loaded>, TlsError> {
     let files = tls_files(security);
     files
-        .map(|(certificate, key)| Tls::load(certificate, key))
+        .map(|(certificate, key)| Loaded::read(certificate, key))
         .transpose()
+}
+
+/// Every connection is an open file, and the usual soft limit is a tenth of the connections that
+/// are allowed by default.
+fn raise_file_limit(connections_max: usize) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        let _ = setrlimit(Resource::Nofile, limit);
+        let files = getrlimit(Resource::Nofile).current;
+        if files.is_some_and(|files| files < connections_max as u64) {
+            tracing::warn!(
+                files,
+                connections_max,
+                "the system allows fewer open files than connections are allowed; raise its limit \
+                 (`ulimit -n`) or lower --connections-max"
+            );
+        }
+    }
 }
 
 /// Says what a listener that the world can reach lacks.
@@ -361,12 +415,14 @@ fn room_factory(
     let players_max = config.rooms.room_players_max;
     let resume_grace = config.rooms.resume_grace();
     let seed = config.rooms.seed;
+    let chat = config.rooms.chat_rules();
     Box::new(move |name: &str, id: RoomId| {
         RoomConfig {
             name: name.to_owned(),
             world: world.clone(),
             players_max,
             resume_grace,
+            chat,
             // The standard library's random state is the seed that needs no further crate.
             seed: seed.unwrap_or_else(|| RandomState::new().hash_one(id)),
             metrics: metrics.clone(),

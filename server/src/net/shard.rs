@@ -7,14 +7,14 @@ use super::half::Half;
 use super::handshake::Accepted;
 use super::http;
 use super::listener::Arrival;
-use super::seat::{Applicant, Held, HeldSeat};
+use super::seat::{Applicant, Entry, HeldSeat, Turned};
 use super::server::Shared;
-use super::transport::Transport;
+use super::transport::{Metered, Transport};
 use crate::clock;
-use crate::link::RoomId;
+use crate::link::{Attachment, Departure, RoomId};
 use crate::room::{RoomInfo, RoomRequest, SessionKey};
 use crate::session::Session;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::TcpStream as StdTcpStream;
 use std::rc::Rc;
@@ -25,6 +25,7 @@ use tickwire_shared::wire::CloseReason;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
@@ -44,6 +45,8 @@ pub(super) struct Shard {
     pub(super) shared: Arc<Shared>,
     connections: RefCell<BTreeMap<u64, Rc<Connection>>>,
     groups: RefCell<BTreeMap<RoomId, Rc<Group>>>,
+    /// Why everybody has been told to go.
+    ended: Cell<Option<CloseReason>>,
 }
 
 /// Runs a network thread until `ending` gives a reason and all connections are closed.
@@ -59,6 +62,7 @@ pub(super) fn run(
         shared,
         connections: RefCell::default(),
         groups: RefCell::default(),
+        ended: Cell::new(None),
     });
     let tasks = LocalSet::new();
     tasks.spawn_local(shard.clone().keep_house());
@@ -82,13 +86,14 @@ impl Shard {
     fn serve(self: Rc<Self>, stream: StdTcpStream, caller: Caller) {
         let metrics = &self.shared.metrics;
         metrics.connections.increment();
+        let deadline = http::deadline(&self.shared);
         tokio::task::spawn_local(async move {
             let shared = self.shared.clone();
             if let Ok(stream) = TcpStream::from_std(stream)
                 && Transport::configure(&stream, &shared.config.net).is_ok()
             {
-                match secure(&shared, stream).await {
-                    Some(transport) => http::serve(self, transport, caller).await,
+                match secure(&shared, stream, deadline).await {
+                    Some(transport) => http::serve(self, transport, caller, deadline).await,
                     None => shared.metrics.refusals.increment("tls_handshake"),
                 }
             }
@@ -101,11 +106,11 @@ impl Shard {
         self: Rc<Self>,
         transport: Transport,
         read_ahead: Vec<u8>,
-        (accepted, mut guest): (Accepted, Guest),
+        (accepted, guest): (Accepted, Guest),
     ) {
         let shared = &self.shared;
         let key = shared.next_session();
-        let (seat, ticket, refusal) = match self.admit(key, &accepted, &mut guest) {
+        let (seat, ticket, refusal) = match self.admit(key, &accepted, &guest) {
             Ok((seat, ticket)) => (Some(seat), ticket, None),
             Err(refusal) => (None, String::new(), Some(refusal)),
         };
@@ -140,7 +145,10 @@ impl Shard {
             self.group_of(&room).add(connection.clone());
         }
         if let Some((reason, words)) = refusal {
-            connection.end_in_words(reason, words, None);
+            connection.end_in_words(reason, &words, None);
+        } else if let Some(reason) = self.ended.get() {
+            // Its handshake was under way when everybody else was told.
+            connection.end(reason, Some(self.retry_after(key.0)));
         }
         let half = Half(connection.clone());
         let config = Some(socket_config());
@@ -157,81 +165,91 @@ impl Shard {
         &self,
         session: SessionKey,
         accepted: &Accepted,
-        guest: &mut Guest,
-    ) -> Result<(HeldSeat, String), (CloseReason, String)> {
-        let in_words = |reason: CloseReason| (reason, reason.to_string());
-        if let Some(reason) = accepted.refusal {
-            return Err(in_words(reason));
-        }
-        if let Some(refusal) = guest.refusal.take() {
-            return Err(refusal);
+        guest: &Guest,
+    ) -> Result<(HeldSeat, String), Turned> {
+        if let Some(told) = &accepted.told {
+            return Err((told.reason, told.words.clone()));
         }
         let shared = &self.shared;
-        let applicant = Applicant {
-            session,
-            identity: &guest.identity,
-            room: &accepted.room,
-        };
         let join = || RoomRequest::Join {
             session,
             name: accepted.name.clone(),
             spectator: accepted.spectator,
         };
-        let (request, ticket) = match &accepted.ticket {
-            // Spectators have nothing to come back to.
-            _ if accepted.spectator => (join(), String::new()),
-            Some(ticket) => shared.tickets.redeem(ticket, applicant).map_err(|error| {
-                shared.metrics.tickets_refused.increment();
-                (CloseReason::BadTicket, error.to_string())
-            })?,
-            None => match shared.tickets.take_over(applicant) {
-                Some((previous, ticket)) => self.take_over(session, previous, ticket, join),
-                None => (join(), shared.tickets.issue(applicant)),
-            },
+        let seat = |attachment| HeldSeat::new(attachment, shared.tickets.clone(), session);
+        if accepted.spectator {
+            // Spectators have nothing to come back to, and do not count as a live session.
+            let attachment = self.attach(&accepted.room, guest, session, join())?;
+            return Ok((seat(attachment), String::new()));
+        }
+        let applicant = Applicant {
+            session,
+            identity: &guest.identity,
+            room: &accepted.room,
         };
-        if !shared.directory.has_room(&accepted.room) {
+        let entered = shared
+            .tickets
+            .enter(applicant, accepted.ticket.as_deref(), |entry| {
+                let request = match entry {
+                    Entry::Resume { previous } => RoomRequest::Resume { session, previous },
+                    Entry::Join | Entry::Move { .. } => join(),
+                };
+                let attachment = self.attach(&accepted.room, guest, session, request)?;
+                match entry {
+                    Entry::Move { previous, room } => self.replace(&room, previous, attachment),
+                    _ => Ok(attachment),
+                }
+            });
+        match entered {
+            Ok((attachment, ticket)) => Ok((seat(attachment), ticket)),
+            Err(turned) => {
+                if turned.0 == CloseReason::BadTicket {
+                    shared.metrics.tickets_refused.increment();
+                }
+                Err(turned)
+            }
+        }
+    }
+
+    /// Asks a room to let a session in. The room is opened if there is none.
+    fn attach(
+        &self,
+        room: &str,
+        guest: &Guest,
+        session: SessionKey,
+        request: RoomRequest,
+    ) -> Result<Attachment, Turned> {
+        let shared = &self.shared;
+        if !shared.directory.has_room(room) {
             let allowed = shared.door.gate.open_room(guest.ip, clock::now());
             allowed.map_err(|turned| {
                 shared.metrics.refusals.increment(turned.name());
-                shared.tickets.abandon(session, false);
                 (CloseReason::ServerFull, turned.words().to_owned())
             })?;
         }
-        let is_resume = matches!(request, RoomRequest::Resume { .. });
-        let attached = shared.directory.attach(&accepted.room, session, request);
-        let attachment = attached.map_err(|reason| {
-            shared.tickets.abandon(session, is_resume);
-            in_words(reason)
-        })?;
-        let seat = HeldSeat::new(attachment, shared.tickets.clone(), session);
-        Ok((seat, ticket))
+        let attached = shared.directory.attach(room, session, request);
+        attached.map_err(|reason| (reason, reason.to_string()))
     }
 
-    /// One live session per identity, the newest wins: in the same room it takes the player over,
-    /// from another room the older one is removed.
-    fn take_over(
+    /// Ends the session of the same identity in another room; the new one is in by now. It stays
+    /// out if the other room is too busy to be told.
+    fn replace(
         &self,
-        session: SessionKey,
-        previous: Held,
-        ticket: String,
-        join: impl FnOnce() -> RoomRequest,
-    ) -> (RoomRequest, String) {
-        let Held {
+        room: &str,
+        previous: SessionKey,
+        attachment: Attachment,
+    ) -> Result<Attachment, Turned> {
+        let kick = RoomRequest::Kick {
             session: previous,
-            other_room,
-        } = previous;
-        let Some(room) = other_room else {
-            return (RoomRequest::Resume { session, previous }, ticket);
+            reason: CloseReason::Replaced,
         };
-        let reason = CloseReason::Replaced;
-        self.shared.directory.send(
-            &room,
-            RoomRequest::Kick {
-                session: previous,
-                reason,
-            },
-        );
-        (join(), ticket)
+        let directory = &self.shared.directory;
+        if directory.send(room, kick) || !directory.has_room(room) {
+            return Ok(attachment);
+        }
+        attachment.depart(Departure::Left);
+        let reason = CloseReason::ServerFull;
+        Err((reason, reason.to_string()))
     }
 
     /// Forgets the group of a room. Whoever joins later gets a new one.
@@ -263,7 +281,16 @@ impl Shard {
         }
     }
 
+    /// When a session shall come back after the server's end, in milliseconds.
+    fn retry_after(&self, session: u64) -> u32 {
+        // Spread by a multiplicative hash, so that neighbours do not come back together.
+        let spread = session.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let spread_ms = self.shared.config.operations.retry_spread * 1_000;
+        (500 + spread * spread_ms / (1 << 32)) as u32
+    }
+
     async fn drain(&self, reason: CloseReason) {
+        self.ended.set(Some(reason));
         let connections: Vec<_> = self
             .connections
             .borrow()
@@ -271,11 +298,7 @@ impl Shard {
             .map(|(k, c)| (*k, c.clone()))
             .collect();
         for (key, connection) in connections {
-            // Spread by a multiplicative hash, so that neighbours do not come back together.
-            let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-            let spread_ms = self.shared.config.operations.retry_spread * 1_000;
-            let retry_after = 500 + spread * spread_ms / (1 << 32);
-            connection.end(reason, Some(retry_after as u32));
+            connection.end(reason, Some(self.retry_after(key)));
         }
         let closed = async {
             while !self.connections.borrow().is_empty() {
@@ -288,12 +311,12 @@ impl Shard {
 
 /// Goes through the TLS handshake, if this server speaks TLS; `None` if that fails or takes too
 /// long.
-async fn secure(shared: &Shared, stream: TcpStream) -> Option<Transport> {
+async fn secure(shared: &Shared, stream: TcpStream, deadline: Instant) -> Option<Transport> {
+    let stream = Metered::new(stream);
     let Some(tls) = &shared.tls else {
         return Some(Transport::Plain(stream));
     };
-    let deadline = Duration::from_secs(shared.config.net.handshake_timeout);
-    let accepted = tokio::time::timeout(deadline, tls.acceptor().accept(stream)).await;
+    let accepted = tokio::time::timeout_at(deadline, tls.acceptor().accept(stream)).await;
     match accepted.ok()? {
         Ok(stream) => Some(Transport::Tls(Box::new(stream))),
         Err(error) => {
@@ -330,6 +353,7 @@ pub(super) fn nowhere(
 ) -> Arc<RoomInfo> {
     Arc::new(RoomInfo {
         name: String::new(),
+        seed: 0,
         world: world.clone(),
         metrics: shared.clone(),
     })

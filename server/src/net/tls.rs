@@ -36,16 +36,24 @@ pub enum TlsError {
 #[derive(Debug)]
 pub(super) struct Tls(RwLock<Arc<ServerConfig>>);
 
+/// A certificate that was read and may be put into use.
+#[derive(Debug)]
+pub(super) struct Loaded(ServerConfig);
+
+impl Loaded {
+    pub(super) fn read(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
+        read(certificate, key).map(Loaded)
+    }
+}
+
 impl Tls {
-    pub(super) fn load(certificate: &Path, key: &Path) -> Result<Tls, TlsError> {
-        Ok(Tls(RwLock::new(Arc::new(read(certificate, key)?))))
+    pub(super) fn new(loaded: Loaded) -> Tls {
+        Tls(RwLock::new(Arc::new(loaded.0)))
     }
 
-    /// Reads the files again; the old certificate stays if they are wrong.
-    pub(super) fn reload(&self, certificate: &Path, key: &Path) -> Result<(), TlsError> {
-        let config = Arc::new(read(certificate, key)?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
-        Ok(())
+    /// New connections see this certificate.
+    pub(super) fn take_up(&self, loaded: Loaded) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.0);
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {

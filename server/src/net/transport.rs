@@ -14,9 +14,71 @@ use tokio_rustls::server::TlsStream;
 #[derive(Debug)]
 pub(super) enum Transport {
     /// Straight TCP.
-    Plain(TcpStream),
+    Plain(Metered),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Metered>>),
+}
+
+/// A socket that counts what it takes. TLS has a buffer of its own, and what lies there has not
+/// got anywhere.
+#[derive(Debug)]
+pub(super) struct Metered {
+    stream: TcpStream,
+    taken: u64,
+}
+
+/// Knows how many bytes its socket has taken so far.
+pub(super) trait Taken {
+    /// Bytes since the start.
+    fn taken(&self) -> u64;
+}
+
+impl Metered {
+    pub(super) fn new(stream: TcpStream) -> Metered {
+        Metered { stream, taken: 0 }
+    }
+}
+
+impl Taken for Transport {
+    fn taken(&self) -> u64 {
+        match self {
+            Transport::Plain(socket) => socket.taken,
+            Transport::Tls(stream) => stream.get_ref().0.taken,
+        }
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        if let Poll::Ready(Ok(count)) = &written {
+            this.taken += *count as u64;
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
 }
 
 /// Calls a method of whichever stream it is.

@@ -39,6 +39,8 @@ pub struct Broadcast {
 /// What a tick tells one player besides the cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlayerRow {
+    /// The session that has the player. Another one that still believes so has missed its end.
+    pub owner: Option<SessionKey>,
     /// The cell of its avatar: the centre of what its session follows.
     pub cell: CellId,
     /// How early its last input came.

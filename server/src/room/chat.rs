@@ -2,11 +2,24 @@
 
 use tickwire_shared::{Tick, TickRate};
 
-/// Lines that a player may say at once.
-const CHAT_BURST: u32 = 5;
+/// How much a player may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatRules {
+    /// Lines at once, at least one.
+    pub burst: u32,
+    /// Seconds after which there may be one more.
+    pub seconds_per_line: u32,
+}
 
-/// Seconds after which a player may say one more.
-const CHAT_SECONDS_PER_LINE: u32 = 2;
+impl Default for ChatRules {
+    /// A short exchange passes; a script that fills everybody's screen does not.
+    fn default() -> ChatRules {
+        ChatRules {
+            burst: 5,
+            seconds_per_line: 2,
+        }
+    }
+}
 
 /// What came out of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +35,7 @@ pub(super) enum Taken {
 /// How many lines a player may say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChatBucket {
-    lines: u32,
+    spent: u32,
     /// When the bucket was last filled.
     filled: Tick,
     /// The player has been told that the bucket is empty.
@@ -33,23 +46,24 @@ impl ChatBucket {
     /// A full bucket.
     pub(super) fn new(at: Tick) -> ChatBucket {
         ChatBucket {
-            lines: CHAT_BURST,
+            spent: 0,
             filled: at,
             is_warned: false,
         }
     }
 
     /// Takes one line out, if there is one.
-    pub(super) fn take(&mut self, at: Tick, rate: TickRate) -> Taken {
-        let period = CHAT_SECONDS_PER_LINE * u32::from(rate.hz());
+    pub(super) fn take(&mut self, at: Tick, rate: TickRate, rules: ChatRules) -> Taken {
+        let period = (rules.seconds_per_line * u32::from(rate.hz())).max(1);
         let earned = at.0.saturating_sub(self.filled.0) / period;
-        if self.lines + earned >= CHAT_BURST {
-            *self = ChatBucket::new(at);
+        if earned >= self.spent {
+            self.spent = 0;
+            self.filled = at;
         } else {
-            self.lines += earned;
+            self.spent -= earned;
             self.filled = self.filled + earned * period;
         }
-        if self.lines == 0 {
+        if self.spent >= rules.burst {
             let is_first = !std::mem::replace(&mut self.is_warned, true);
             return if is_first {
                 Taken::Dry
@@ -57,7 +71,7 @@ impl ChatBucket {
                 Taken::StillDry
             };
         }
-        self.lines -= 1;
+        self.spent += 1;
         self.is_warned = false;
         Taken::Line
     }
@@ -72,7 +86,9 @@ mod tests {
         let rate = TickRate::DEFAULT;
         let mut bucket = ChatBucket::new(Tick(0));
         let mut said = |tick: u32| {
-            let taken: Vec<Taken> = (0..10).map(|_| bucket.take(Tick(tick), rate)).collect();
+            let taken: Vec<Taken> = (0..10)
+                .map(|_| bucket.take(Tick(tick), rate, ChatRules::default()))
+                .collect();
             let count = |kind| taken.iter().filter(|taken| **taken == kind).count();
             assert!(count(Taken::Dry) <= 1, "one warning per dry spell");
             count(Taken::Line)

@@ -60,9 +60,18 @@ impl InputBuffer {
     }
 
     /// The intent for `tick`, which starts at `now`: the newest that is not for later.
-    pub(super) fn take(&mut self, tick: Tick, now: LocalTime, rate: TickRate) -> Input {
+    ///
+    /// `measured` is told the margin of an input that came since the last call.
+    pub(super) fn take(
+        &mut self,
+        tick: Tick,
+        now: LocalTime,
+        rate: TickRate,
+        measured: impl FnOnce(InputMargin),
+    ) -> Input {
         if let Some((label, arrived)) = self.newest.take() {
             self.margin = margin(label, arrived, tick, now, rate);
+            measured(self.margin);
         }
         while let Some((label, input)) = self.waiting.front() {
             if *label > tick {
@@ -115,7 +124,7 @@ mod tests {
     }
 
     fn take(buffer: &mut InputBuffer, tick: u32) -> Input {
-        buffer.take(Tick(tick), LocalTime(0), TickRate::DEFAULT)
+        buffer.take(Tick(tick), LocalTime(0), TickRate::DEFAULT, |_| ())
     }
 
     fn push(buffer: &mut InputBuffer, tick: u32, next: u32, angle: u8) -> Pushed {

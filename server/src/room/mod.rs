@@ -28,6 +28,7 @@ mod trace;
 mod tests;
 
 pub use broadcast::{Broadcast, PlayerRow};
+pub use chat::ChatRules;
 pub use request::{Admitted, Notice, RESUME_GRACE, RoomConfig, RoomInfo, RoomRequest, SessionKey};
 pub use room::Room;
 pub use roster::Roster;

@@ -1,5 +1,6 @@
 //! What a room is made from, asked for, and answers.
 
+use super::chat::ChatRules;
 use crate::metrics::Metrics;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct RoomConfig {
     pub players_max: usize,
     /// How long a player whose connection was lost keeps body, score and name.
     pub resume_grace: Duration,
+    /// How much a player may say.
+    pub chat: ChatRules,
     /// The seed of everything random in the room.
     pub seed: u64,
     /// Where the room counts what happens.
@@ -40,6 +43,7 @@ impl RoomConfig {
             world,
             players_max: tickwire_shared::limits::ROOM_PLAYERS_MAX,
             resume_grace: RESUME_GRACE,
+            chat: ChatRules::default(),
             seed: 0,
             metrics: Arc::default(),
         }
@@ -51,6 +55,8 @@ impl RoomConfig {
 pub struct RoomInfo {
     /// Its name.
     pub name: String,
+    /// The seed of everything random in it.
+    pub seed: u64,
     /// Arena, grid, movement and tick rate.
     pub world: Arc<World>,
     /// The process's counters.
@@ -88,8 +94,10 @@ pub enum RoomRequest {
         /// The session.
         session: SessionKey,
     },
-    /// A player's intent.
+    /// A player's intent. Ignored if the session has lost the player.
     Input {
+        /// Who says so.
+        session: SessionKey,
         /// The player.
         player: PlayerId,
         /// The tick it is for.
@@ -99,11 +107,18 @@ pub enum RoomRequest {
         /// When the server received it.
         arrived: LocalTime,
     },
-    /// A line for everyone.
+    /// A line for everyone. Ignored if the session has lost the player.
     Chat {
+        /// Who says so.
+        session: SessionKey,
         /// Who says it.
         player: PlayerId,
         /// The line, not empty and within its limit.
+        text: String,
+    },
+    /// The server says a line to everyone.
+    Announce {
+        /// The line.
         text: String,
     },
     /// An operator removes a session.

@@ -122,6 +122,7 @@ mod tests {
         let run = Input::new(Angle(0), Throttle::FULL, None, false);
         let next = room.next_tick();
         room.push(RoomRequest::Input {
+            session: ANN,
             player: PlayerId(0),
             tick: next,
             input: run,

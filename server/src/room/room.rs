@@ -1,10 +1,10 @@
 //! The tick of a room on one page: [`Room::tick`].
 
 use super::broadcast::{Broadcast, PlayerRow};
-use super::chat::Taken;
+use super::chat::{ChatRules, Taken};
 use super::inputs::Pushed;
 use super::interest::Changes;
-use super::players::Players;
+use super::players::{Player, Players};
 use super::pool::Pool;
 use super::request::{Admitted, Notice, RoomConfig, RoomInfo, RoomRequest, SessionKey};
 use super::resume::Absent;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tickwire_shared::game::{Body, Input};
 use tickwire_shared::limits::CHAT_BYTES_MAX;
+use tickwire_shared::wire::tick_message::{InputMargin, MARGIN_STEPS_PER_TICK};
 use tickwire_shared::wire::{Cell, CloseReason, FrameStamp, RosterEntry, ServerMessage, packet};
 use tickwire_shared::{CellId, LocalTime, PlayerId, Tick};
 
@@ -36,6 +37,7 @@ pub struct Room {
     pub(super) members: BTreeMap<SessionKey, Option<PlayerId>>,
     pub(super) absent: Absent,
     pub(super) resume_grace: Duration,
+    chat_rules: ChatRules,
     sparks: Sparks,
     bumping: Bumping,
     cells: Vec<Cell>,
@@ -65,6 +67,7 @@ impl Room {
             world,
             players_max,
             resume_grace,
+            chat,
             seed,
             metrics,
         } = config;
@@ -77,6 +80,7 @@ impl Room {
             members: BTreeMap::new(),
             absent: Absent::new(),
             resume_grace,
+            chat_rules: chat,
             sparks: Sparks::new(&world),
             bumping: Bumping::new(&world),
             cells: vec![Cell::default(); world.grid.len()],
@@ -89,6 +93,7 @@ impl Room {
             trace: TRACE_START,
             info: Arc::new(RoomInfo {
                 name,
+                seed,
                 world,
                 metrics,
             }),
@@ -115,6 +120,11 @@ impl Room {
         self.players.len()
     }
 
+    /// The session that has a player.
+    pub fn session_of(&self, player: PlayerId) -> Option<SessionKey> {
+        Some(self.players.get(player)?.session)
+    }
+
     /// A running hash of all that the simulation did: the same for the same seed and requests, on
     /// every platform.
     pub fn trace_hash(&self) -> u64 {
@@ -134,12 +144,21 @@ impl Room {
             RoomRequest::Detach { session } => self.detach(session),
             RoomRequest::Leave { session } => self.leave(session),
             RoomRequest::Input {
+                session,
                 player,
                 tick,
                 input,
                 arrived,
-            } => self.input(player, tick, input, arrived),
-            RoomRequest::Chat { player, text } => self.chat(player, &text),
+            } => self.input((session, player), tick, input, arrived),
+            RoomRequest::Chat {
+                session,
+                player,
+                text,
+            } => self.chat((session, player), &text),
+            RoomRequest::Announce { text } => {
+                let from = None;
+                self.news.chats.push(ServerMessage::Chat { from, text });
+            }
             RoomRequest::Kick { session, reason } => self.kick(session, reason),
             RoomRequest::KickPlayer { player, reason } => {
                 if let Some(session) = self.players.get(player).map(|player| player.session) {
@@ -176,8 +195,14 @@ impl Room {
     /// One input per player, one step per body.
     fn step(&mut self, tick: Tick, now: LocalTime) {
         let world = &self.info.world;
+        let margins = &self.info.metrics.input_margin_seconds;
+        let period = world.tick_rate.period();
+        let record = |margin: InputMargin| {
+            let steps = u32::try_from(margin).unwrap_or(0);
+            margins.record(period * steps / MARGIN_STEPS_PER_TICK as u32);
+        };
         for (_, player) in self.players.iter_mut() {
-            player.input = player.inputs.take(tick, now, world.tick_rate);
+            player.input = player.inputs.take(tick, now, world.tick_rate, record);
             player.body = world.step(&player.body, &player.input);
         }
     }
@@ -219,6 +244,7 @@ impl Room {
             .resize(self.players.id_bound().into(), PlayerRow::default());
         for (id, player) in self.players.iter() {
             out.players[id.index()] = PlayerRow {
+                owner: Some(player.session),
                 cell: player.cell.unwrap_or_default(),
                 margin: player.inputs.margin(),
                 score: player.score,
@@ -325,28 +351,45 @@ impl Room {
         self.news.notices.retain(|(key, _)| *key != session);
     }
 
-    fn input(&mut self, player: PlayerId, tick: Tick, input: Input, arrived: LocalTime) {
-        let Some(player) = self.players.get_mut(player) else {
+    /// The player, if the session still has it: it may have been taken over, or have left and its
+    /// id be another's by now.
+    fn player_of(&mut self, (session, id): (SessionKey, PlayerId)) -> Option<&mut Player> {
+        let player = self.players.get_mut(id)?;
+        (player.session == session).then_some(player)
+    }
+
+    fn input(
+        &mut self,
+        sender: (SessionKey, PlayerId),
+        tick: Tick,
+        input: Input,
+        arrived: LocalTime,
+    ) {
+        let next = self.next;
+        let Some(player) = self.player_of(sender) else {
             return;
         };
+        let pushed = player.inputs.push(tick, input, next, arrived);
         let metrics = &self.info.metrics;
         metrics.inputs.increment();
-        match player.inputs.push(tick, input, self.next, arrived) {
+        match pushed {
             Pushed::InTime => {}
             Pushed::Late => metrics.inputs_late.increment(),
             Pushed::TooEarly => metrics.inputs_too_early.increment(),
         }
     }
 
-    fn chat(&mut self, id: PlayerId, text: &str) {
-        let Some(player) = self.players.get_mut(id) else {
+    fn chat(&mut self, sender: (SessionKey, PlayerId), text: &str) {
+        let (now, rate, rules) = (self.next, self.info.world.tick_rate, self.chat_rules);
+        let (session, id) = sender;
+        let Some(player) = self.player_of(sender) else {
             return;
         };
         let text = clean(text, CHAT_BYTES_MAX);
         if text.is_empty() {
             return;
         }
-        let taken = player.chat.take(self.next, self.info.world.tick_rate);
+        let taken = player.chat.take(now, rate, rules);
         if taken == Taken::Line {
             self.info.metrics.chats.increment();
             self.news.chats.push(ServerMessage::Chat {
@@ -357,7 +400,7 @@ impl Room {
         }
         self.info.metrics.chats_dropped.increment();
         if taken == Taken::Dry {
-            let notice = (player.session, Notice::ChatDropped);
+            let notice = (session, Notice::ChatDropped);
             self.news.notices.push(notice);
         }
     }

@@ -30,7 +30,11 @@ fn join(room: &mut Room, session: u64, name: &str) {
 
 fn input(room: &mut Room, player: u16, input: Input) {
     let tick = room.next_tick();
+    let Some(session) = room.session_of(PlayerId(player)) else {
+        return;
+    };
     room.push(RoomRequest::Input {
+        session,
         player: PlayerId(player),
         tick,
         input,
@@ -199,6 +203,7 @@ fn chat_reaches_everybody_until_the_bucket_is_empty() {
     tick(&mut room);
     for text in ["  hi\u{0} there", "\u{200b}", "2", "3", "4", "5", "6", "7"] {
         room.push(RoomRequest::Chat {
+            session: SessionKey(1),
             player: PlayerId(0),
             text: text.into(),
         });

@@ -1,5 +1,6 @@
 //! Names and chat lines as other players may safely see them.
 
+use crate::security::names;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tickwire_shared::limits::NAME_BYTES_MAX;
@@ -7,10 +8,9 @@ use tickwire_shared::limits::NAME_BYTES_MAX;
 /// What a player without a usable name is called.
 const NAMELESS: &str = "player";
 
-/// A name as it may be shown: printable, without invisible or direction-changing characters,
-/// single spaces inside, none around, at most [`NAME_BYTES_MAX`] bytes.
+/// A name as it may be shown, whatever came: see [`names::harmless_name`].
 pub fn normalise_name(raw: &str) -> String {
-    let name = clean(raw, NAME_BYTES_MAX);
+    let name = names::harmless_name(raw);
     if name.is_empty() {
         NAMELESS.to_owned()
     } else {
@@ -20,26 +20,7 @@ pub fn normalise_name(raw: &str) -> String {
 
 /// `raw` without characters that could disturb a line of text, cut to `max` bytes.
 pub(super) fn clean(raw: &str, max: usize) -> String {
-    let mut out = String::new();
-    for word in raw.split_whitespace() {
-        let before = out.len();
-        if before > 0 {
-            out.push(' ');
-        }
-        let start = out.len();
-        out.extend(word.chars().filter(|c| is_visible(*c)));
-        if out.len() == start {
-            out.truncate(before);
-        }
-        if out.len() > max {
-            break;
-        }
-    }
-    while out.len() > max {
-        out.pop();
-    }
-    out.truncate(out.trim_end().len());
-    out
+    names::harmless(raw.chars(), max)
 }
 
 /// `name`, or the first of `name-2`, `name-3`, … that nobody bears.
@@ -51,25 +32,13 @@ pub(super) fn distinct_name(name: &str, taken: &BTreeSet<Arc<str>>) -> Arc<str> 
     loop {
         let suffix = format!("-{number}");
         let mut candidate = name.to_owned();
-        while candidate.len() + suffix.len() > NAME_BYTES_MAX {
-            candidate.pop();
-        }
+        names::cut(&mut candidate, NAME_BYTES_MAX - suffix.len());
         candidate.push_str(&suffix);
         if !taken.contains(candidate.as_str()) {
             return candidate.into();
         }
         number += 1;
     }
-}
-
-/// Control characters, zero-width characters and the marks that reverse the direction of text
-/// would let a player imitate another one or garble the page.
-fn is_visible(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -87,6 +56,7 @@ mod tests {
             ("abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwx"),
             ("ääääääääääääää", "ääääääääääää"),
             ("aaaaaaaaaaaaaaaaaaaaaaa bbb", "aaaaaaaaaaaaaaaaaaaaaaa"),
+            ("\u{ff21}\u{3164}d\u{2800}a\u{e000}", "Ada"),
         ] {
             let name = normalise_name(raw);
             assert_eq!(name, expected);

@@ -8,6 +8,7 @@
 use tickwire_shared::limits::{NAME_BYTES_MAX, ROOM_NAME_BYTES_MAX};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Marks on one base letter. Vietnamese needs two; stacks of dozens paint over the neighbours.
 const COMBINING_MARKS_MAX: usize = 3;
@@ -36,22 +37,92 @@ pub enum NameError {
     /// More combining marks on one letter than any language uses.
     #[error("the name has more than {max} marks on one letter", max = COMBINING_MARKS_MAX)]
     TooManyMarks,
-    /// A room's name with something else than letters, digits, `-` and `_`.
-    #[error("a room's name consists of the letters a-z and A-Z, digits, `-` and `_`")]
-    RoomAlphabet,
+    /// A room's name of another length or with other characters.
+    #[error("a room's name has 1 to {max} letters, digits, - _ .", max = ROOM_NAME_BYTES_MAX)]
+    Room,
 }
 
 /// The normal form of a player's name, or the rule it broke.
 pub fn player_name(raw: &str) -> Result<String, NameError> {
+    let name = normal_form(raw)?;
+    if name.len() > NAME_BYTES_MAX {
+        return Err(too_long(&name));
+    }
+    Ok(name)
+}
+
+/// As [`player_name`], for a name that somebody wishes to have: one that is too long by the length
+/// of a long name is cut.
+pub fn wished_name(raw: &str) -> Result<String, NameError> {
+    let mut name = normal_form(raw)?;
+    cut(&mut name, NAME_BYTES_MAX);
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    Ok(name)
+}
+
+/// Shortens a text to at most `max` bytes without parting what is drawn as one character: a letter
+/// and its accent, the two halves of a flag.
+pub fn cut(text: &mut String, max: usize) {
+    if text.len() <= max {
+        return;
+    }
+    let ends = text.grapheme_indices(true).map(|(start, _)| start);
+    let end = ends.take_while(|end| *end <= max).last().unwrap_or(0);
+    text.truncate(end);
+    text.truncate(text.trim_end().len());
+}
+
+/// Checks a room's name. It appears in addresses, logs and metric labels, hence the small alphabet.
+pub fn room_name(raw: &str) -> Result<&str, NameError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if (1..=ROOM_NAME_BYTES_MAX).contains(&raw.len()) && raw.bytes().all(allowed) {
+        Ok(raw)
+    } else {
+        Err(NameError::Room)
+    }
+}
+
+/// A text of at most `max` bytes without what would break the display of others: what is refused
+/// in names is left out, and white space collapses.
+pub fn harmless(raw: impl IntoIterator<Item = char>, max: usize) -> String {
+    let mut text = String::new();
+    let mut marks = 0;
+    for c in raw {
+        if c.is_whitespace() {
+            if !text.is_empty() && !text.ends_with(' ') {
+                text.push(' ');
+            }
+            marks = 0;
+        } else if !is_forbidden(c) {
+            marks = if is_combining_mark(c) { marks + 1 } else { 0 };
+            if marks <= COMBINING_MARKS_MAX {
+                text.push(c);
+            }
+        }
+    }
+    text.truncate(text.trim_end().len());
+    cut(&mut text, max);
+    text
+}
+
+/// A name made harmless instead of refused, for rooms that are not behind the door.
+pub fn harmless_name(raw: &str) -> String {
+    let visible = raw
+        .chars()
+        .filter(|c| c.is_whitespace() || !is_forbidden(*c));
+    harmless(visible.nfkc(), NAME_BYTES_MAX)
+}
+
+fn normal_form(raw: &str) -> Result<String, NameError> {
+    let raw = raw.trim();
     if raw.len() > RAW_NAME_BYTES_MAX {
-        return Err(NameError::TooLong {
-            len: raw.len(),
-            max: NAME_BYTES_MAX,
-        });
+        return Err(too_long(raw));
     }
     let mut name = String::with_capacity(NAME_BYTES_MAX);
     let mut marks = 0;
-    for c in raw.trim().nfkc() {
+    for c in raw.nfkc() {
         if is_forbidden(c) {
             return Err(NameError::Forbidden(u32::from(c)));
         }
@@ -66,44 +137,17 @@ pub fn player_name(raw: &str) -> Result<String, NameError> {
         }
     }
     name.truncate(name.trim_end().len());
-    match name.len() {
-        0 => Err(NameError::Empty),
-        len if len > NAME_BYTES_MAX => Err(NameError::TooLong {
-            len,
-            max: NAME_BYTES_MAX,
-        }),
-        _ => Ok(name),
-    }
-}
-
-/// Checks a room's name. It appears in addresses, logs and metric labels, hence the small alphabet.
-pub fn room_name(raw: &str) -> Result<&str, NameError> {
-    if raw.is_empty() {
+    if name.is_empty() {
         return Err(NameError::Empty);
     }
-    if raw.len() > ROOM_NAME_BYTES_MAX {
-        return Err(NameError::TooLong {
-            len: raw.len(),
-            max: ROOM_NAME_BYTES_MAX,
-        });
-    }
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if raw.bytes().all(allowed) {
-        Ok(raw)
-    } else {
-        Err(NameError::RoomAlphabet)
-    }
+    Ok(name)
 }
 
-/// A chat line without what would break the display of others: the characters forbidden in names
-/// are left out (a line is said once and not compared with anything, so this need not be strict).
-pub fn chat_text(raw: &str) -> String {
-    raw.chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|&c| !is_forbidden(c))
-        .collect::<String>()
-        .trim()
-        .to_owned()
+fn too_long(name: &str) -> NameError {
+    NameError::TooLong {
+        len: name.len(),
+        max: NAME_BYTES_MAX,
+    }
 }
 
 /// Controls, characters that turn the direction of writing, and those that draw nothing.
@@ -128,7 +172,7 @@ fn is_forbidden(c: char) -> bool {
             // Private use has no agreed shape.
             | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'
             // Musical format characters, shorthand format controls.
-            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D159}' | '\u{1D173}'..='\u{1D17A}'
             // Tags and further variation selectors.
             | '\u{E0000}'..='\u{E0FFF}'
         )
@@ -204,22 +248,54 @@ mod tests {
     }
 
     #[test]
-    fn room_names_have_a_small_alphabet() {
-        assert_eq!(room_name("Room_1-b"), Ok("Room_1-b"));
-        assert_eq!(room_name(""), Err(NameError::Empty));
-        for name in ["a b", "../etc", "a\"b", "röm", "a\n"] {
-            assert_eq!(room_name(name), Err(NameError::RoomAlphabet), "{name}");
+    fn a_wished_name_is_checked_whatever_its_length_and_cut_between_characters() {
+        for (raw, expected) in [
+            ("x".repeat(25), "x".repeat(24)),
+            (format!("{}{}", " ".repeat(500), "ab"), "ab".into()),
+            (format!("{} yz", "x".repeat(23)), "x".repeat(23)),
+            // The letter and its marks stay together, and so do the halves of a flag.
+            (
+                format!("{}q\u{0331}\u{0332}", "x".repeat(22)),
+                "x".repeat(22),
+            ),
+            (
+                format!("{}\u{1F1E9}\u{1F1EA}", "x".repeat(20)),
+                "x".repeat(20),
+            ),
+            ("Ａ".repeat(64), "A".repeat(24)),
+        ] {
+            assert_eq!(wished_name(&raw), Ok(expected));
         }
-        assert!(matches!(
-            room_name(&"x".repeat(33)),
-            Err(NameError::TooLong { len: 33, max: 32 })
-        ));
+        for long in ["a".repeat(40), "a".repeat(188)] {
+            let forbidden = wished_name(&format!("{long}\u{202e}"));
+            assert_eq!(forbidden, Err(NameError::Forbidden(0x202E)));
+        }
+        for len in [193, 250, 10_000] {
+            let max = NAME_BYTES_MAX;
+            assert_eq!(
+                wished_name(&"a".repeat(len)),
+                Err(NameError::TooLong { len, max })
+            );
+        }
     }
 
     #[test]
-    fn chat_loses_what_would_turn_the_line_around() {
-        assert_eq!(chat_text(" a\u{202e}b\tc\u{7} "), "ab c");
-        assert_eq!(chat_text("\u{200b}"), "");
+    fn room_names_have_a_small_alphabet() {
+        assert_eq!(room_name("Room_1-b.c"), Ok("Room_1-b.c"));
+        for name in ["", "a b", "../etc", "a\"b", "röm", "a\n", &"x".repeat(33)] {
+            assert_eq!(room_name(name), Err(NameError::Room), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_harmless_text_has_lost_what_would_disturb_others() {
+        let harmless = |text: &str| harmless(text.chars(), 30);
+        assert_eq!(harmless(" a\u{202e}b\tc\u{7} "), "ab c");
+        assert_eq!(harmless("\u{200b}"), "");
+        assert_eq!(harmless("a\u{3164}b\u{115F}\u{2800}\u{E000}c"), "abc");
+        assert_eq!(harmless(&format!("z{}", "\u{0351}".repeat(40))).len(), 7);
+        assert_eq!(harmless(&"é".repeat(40)), "é".repeat(15));
+        assert_eq!(harmless_name("\u{ff21}d\u{2800}a\u{3164}"), "Ada");
     }
 
     proptest! {
@@ -228,6 +304,15 @@ mod tests {
             if let Ok(name) = player_name(&raw) {
                 prop_assert!(name.len() <= NAME_BYTES_MAX);
                 prop_assert_eq!(player_name(&name), Ok(name.clone()));
+            }
+        }
+
+        #[test]
+        fn a_wish_that_is_granted_is_a_name_and_harmless(raw in "\\PC{0,48}") {
+            if let Ok(name) = wished_name(&raw) {
+                prop_assert!(name.len() <= NAME_BYTES_MAX);
+                prop_assert_eq!(player_name(&name), Ok(name.clone()));
+                prop_assert_eq!(harmless_name(&name), name);
             }
         }
     }

@@ -83,6 +83,27 @@ pub struct Tickets {
     grace: Duration,
     seats: BTreeMap<SessionKey, Row>,
     by_hash: BTreeMap<TicketHash, SessionKey>,
+    /// The seat of each subject; there is one at most.
+    by_subject: BTreeMap<String, SessionKey>,
+}
+
+/// A seat that has passed to another session, and how it was before: see [`Tickets::put_back`].
+#[derive(Debug)]
+pub struct Passed {
+    session: SessionKey,
+    row: Row,
+}
+
+impl Passed {
+    /// The session that held it before.
+    pub fn session(&self) -> SessionKey {
+        self.session
+    }
+
+    /// The room that it was in.
+    pub fn room(&self) -> &str {
+        &self.row.seat.room
+    }
 }
 
 /// A seat as it is stored at drain and taken up at the next start.
@@ -98,7 +119,7 @@ pub struct StoredSeat {
 
 type TicketHash = [u8; 32];
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Row {
     seat: Seat,
     /// The newest ticket.
@@ -148,6 +169,7 @@ impl Tickets {
             grace,
             seats: BTreeMap::new(),
             by_hash: BTreeMap::new(),
+            by_subject: BTreeMap::new(),
         }
     }
 
@@ -165,14 +187,23 @@ impl Tickets {
             previous: None,
             expires: None,
         };
+        self.insert(id, row);
+    }
+
+    fn insert(&mut self, id: SessionKey, row: Row) {
         self.close(id);
+        for hash in [Some(row.current), row.previous].into_iter().flatten() {
+            self.by_hash.insert(hash, id);
+        }
+        if let Some(subject) = row.seat.identity.subject() {
+            self.by_subject.insert(subject.to_owned(), id);
+        }
         self.seats.insert(id, row);
-        self.by_hash.insert(current, id);
     }
 
     /// Somebody shows a ticket. On success the seat belongs to the session `claim.session`, its
-    /// ticket is `claim.renewed` from here on, and the session that held it before is returned.
-    pub fn redeem(&mut self, now: LocalTime, claim: Claim<'_>) -> Result<SessionKey, TicketError> {
+    /// ticket is `claim.renewed` from here on, and what it was before is returned.
+    pub fn redeem(&mut self, now: LocalTime, claim: Claim<'_>) -> Result<Passed, TicketError> {
         let hash = Ticket::parse(claim.ticket)?.hash();
         let id = *self.by_hash.get(&hash).ok_or(TicketError::Unknown)?;
         let row = self.seats.get(&id).ok_or(TicketError::Unknown)?;
@@ -186,15 +217,46 @@ impl Tickets {
         if row.seat.room != claim.room {
             return Err(TicketError::WrongRoom);
         }
-        let seat = row.seat.clone();
-        self.open(claim.session, seat, claim.renewed);
-        if let Some(row) = self.seats.get_mut(&claim.session) {
-            row.previous = Some(hash);
-        }
+        let before = row.clone();
+        let renewed = Row {
+            seat: before.seat.clone(),
+            current: claim.renewed.hash(),
+            previous: Some(hash),
+            expires: None,
+        };
         // Whatever else was good for this seat is not any more.
         self.close(id);
-        self.by_hash.insert(hash, claim.session);
-        Ok(id)
+        self.insert(claim.session, renewed);
+        Ok(Passed {
+            session: id,
+            row: before,
+        })
+    }
+
+    /// The seat of this identity becomes that of the session `id`, in another room if the seat
+    /// says so, with another ticket. `None` if there was none before; nobody in particular has
+    /// none.
+    pub fn take_over(
+        &mut self,
+        now: LocalTime,
+        id: SessionKey,
+        seat: Seat,
+        ticket: &Ticket,
+    ) -> Option<Passed> {
+        let before = self.seat_of(now, &seat.identity).map(|(held, _)| held);
+        let passed = before.and_then(|held| {
+            let row = self.seats.get(&held)?.clone();
+            self.close(held);
+            Some(Passed { session: held, row })
+        });
+        self.open(id, seat, ticket);
+        passed
+    }
+
+    /// The session `id` did not get to the seat after all: it is as it was before.
+    pub fn put_back(&mut self, id: SessionKey, passed: Passed) {
+        self.close(id);
+        self.insert(passed.session, passed.row);
     }
 
     /// The client of this seat showed by a message that it holds the newest ticket.
@@ -217,6 +279,11 @@ impl Tickets {
             if let Some(previous) = row.previous {
                 self.by_hash.remove(&previous);
             }
+            if let Some(subject) = row.seat.identity.subject()
+                && self.by_subject.get(subject) == Some(&id)
+            {
+                self.by_subject.remove(subject);
+            }
         }
     }
 
@@ -234,13 +301,13 @@ impl Tickets {
         ids
     }
 
-    /// The seat of `identity`, for the rule of one live session per identity.
-    pub fn seat_of(&self, identity: &Identity) -> Option<(SessionKey, &Seat)> {
-        identity.subject()?;
-        self.seats
-            .iter()
-            .find(|(_, row)| row.seat.identity == *identity)
-            .map(|(id, row)| (*id, &row.seat))
+    /// The seat of `identity`, for the rule of one live session per identity. One whose time is
+    /// over is none.
+    pub fn seat_of(&self, now: LocalTime, identity: &Identity) -> Option<(SessionKey, &Seat)> {
+        let id = *self.by_subject.get(identity.subject()?)?;
+        let row = self.seats.get(&id)?;
+        let is_over = row.expires.is_some_and(|at| at <= now);
+        (!is_over).then_some((id, &row.seat))
     }
 
     /// How many seats there are.
@@ -286,9 +353,7 @@ impl Tickets {
                 previous: None,
                 expires: Some(now + self.grace),
             };
-            self.close(id);
-            self.seats.insert(id, row);
-            self.by_hash.insert(current, id);
+            self.insert(id, row);
         }
         unreadable
     }

@@ -55,7 +55,7 @@ fn show(
         session: SessionKey(renewed.into()),
         renewed: &ticket(renewed),
     };
-    tickets.redeem(now, claim).map(|held_before| held_before.0)
+    tickets.redeem(now, claim).map(|passed| passed.session().0)
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn malformed_tickets_are_told_apart_from_unknown_ones() {
             renewed: &ticket(2),
         };
         assert_eq!(
-            tickets.redeem(T0, claim),
-            Err(TicketError::Malformed),
+            tickets.redeem(T0, claim).unwrap_err(),
+            TicketError::Malformed,
             "{text}"
         );
     }
@@ -170,9 +170,56 @@ fn seats_survive_a_restart() {
     let mut read: Vec<StoredSeat> = serde_json::from_str(&json).unwrap();
     read.push(broken);
     assert_eq!(next.restore(T0, read), 1, "one row is unreadable");
-    assert_eq!(next.seat_of(&alice).unwrap().0, SessionKey(1));
-    assert!(next.seat_of(&Identity::Anonymous).is_none());
+    assert_eq!(next.seat_of(T0, &alice).unwrap().0, SessionKey(1));
+    assert!(next.seat_of(T0, &Identity::Anonymous).is_none());
     assert_eq!(show(&mut next, T0, (1, 2), (&alice, "lobby")), Ok(1));
+}
+
+#[test]
+fn a_seat_that_was_put_back_is_as_it_was() {
+    let alice = subject("alice");
+    let mut tickets = table(&alice);
+    let end = tickets.vacate(T0, SessionKey(1)).unwrap();
+    let claim = Claim {
+        ticket: &ticket(1).text(),
+        identity: &alice,
+        room: "lobby",
+        session: SessionKey(2),
+        renewed: &ticket(2),
+    };
+    let passed = tickets.redeem(T0, claim).unwrap();
+    tickets.put_back(SessionKey(2), passed);
+    let new = (3, 4);
+    let show = |tickets: &mut Tickets, used| show(tickets, T0, (used, 9), (&alice, "lobby"));
+    assert_eq!(show(&mut tickets, 2), Err(TicketError::Unknown));
+    let seat = Seat {
+        room: "garden".into(),
+        identity: alice.clone(),
+    };
+    let passed = tickets.take_over(T0, SessionKey(new.0), seat, &ticket(new.1));
+    let passed = passed.unwrap();
+    assert_eq!((passed.session(), passed.room()), (SessionKey(1), "lobby"));
+    tickets.put_back(SessionKey(new.0), passed);
+    assert_eq!(tickets.vacate(T0 + GRACE, SessionKey(1)), Some(end));
+    assert_eq!(show(&mut tickets, new.1), Err(TicketError::Unknown));
+    assert_eq!(show(&mut tickets, 1), Ok(1));
+    assert_eq!(tickets.seat_of(T0, &alice).unwrap().0, SessionKey(9));
+}
+
+#[test]
+fn a_seat_whose_time_is_over_is_not_taken_over() {
+    let alice = subject("alice");
+    let mut tickets = table(&alice);
+    let end = tickets.vacate(T0, SessionKey(1)).unwrap();
+    assert!(tickets.seat_of(T0, &alice).is_some());
+    assert!(tickets.seat_of(end, &alice).is_none());
+    let again = tickets.take_over(end, SessionKey(2), seat(&alice), &ticket(2));
+    assert!(again.is_none());
+    // The sweep of the old one leaves the new one alone.
+    tickets.sweep(end);
+    assert_eq!(tickets.seat_of(end, &alice).unwrap().0, SessionKey(2));
+    tickets.close(SessionKey(2));
+    assert!(tickets.seat_of(end, &alice).is_none());
 }
 
 #[test]

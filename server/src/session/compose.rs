@@ -43,7 +43,9 @@ impl Session {
             let unseen = unseen(recent, playing.control_sent);
             // The tick that admitted a session may have ended it too.
             let notices_of = admitted_at.map_or(unseen, |index| &recent[index..]);
-            ended = self.hear(notices_of, out);
+            ended = self
+                .hear(notices_of, out)
+                .or_else(|| self.missed_end(&playing, recent));
             put_control(&mut playing, unseen, out);
             if self.paused || ended.is_some() {
                 // No tick is due.
@@ -119,6 +121,17 @@ impl Session {
             }
         }
         None
+    }
+
+    /// Why the session is over although it has not heard so: it took no ticks for longer than they
+    /// are kept, and meanwhile its player was taken over or removed.
+    fn missed_end(&self, playing: &Playing, recent: &[Arc<Broadcast>]) -> Option<CloseReason> {
+        let (id, newest) = (playing.player?, recent.last()?);
+        match newest.player(id).owner {
+            Some(owner) if owner == self.key => None,
+            Some(_) => Some(CloseReason::Replaced),
+            None => Some(CloseReason::Kicked),
+        }
     }
 
     /// Everything a client must know before the first tick, as it was at `at`.

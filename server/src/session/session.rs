@@ -1,6 +1,7 @@
 //! The states of a session, and what a client's message means in each.
 
 use super::subscription::Subscription;
+use crate::quiet::Quiet;
 use crate::room::{RoomInfo, RoomRequest, SessionKey};
 use std::sync::Arc;
 use tickwire_shared::wire::{ClientMessage, CloseReason, DecodeError, ServerMessage, TickComposer};
@@ -141,6 +142,7 @@ impl Session {
         match (message, playing.player) {
             (ClientMessage::Input { tick, input }, Some(player)) => {
                 return Received::Forward(RoomRequest::Input {
+                    session: self.key,
                     player,
                     tick,
                     input,
@@ -148,7 +150,11 @@ impl Session {
                 });
             }
             (ClientMessage::Chat { text }, Some(player)) => {
-                return Received::Forward(RoomRequest::Chat { player, text });
+                return Received::Forward(RoomRequest::Chat {
+                    session: self.key,
+                    player,
+                    text,
+                });
             }
             (ClientMessage::Pause, _) => {
                 self.paused = true;
@@ -158,6 +164,9 @@ impl Session {
             (ClientMessage::Resync { cell }, _) => {
                 let counted = self.subscription.await_one(grid, cell);
                 self.room.metrics.resyncs.add(counted.into());
+                if counted {
+                    self.log_desync(cell, arrived);
+                }
             }
             (ClientMessage::Watch { cell }, None) if grid.contains(cell) => {
                 playing.watching = Some(cell);
@@ -166,6 +175,23 @@ impl Session {
             _ => {}
         }
         Received::Nothing
+    }
+}
+
+impl Session {
+    /// What is needed to run the room again and see why.
+    fn log_desync(&self, cell: CellId, now: LocalTime) {
+        static LINES: Quiet = Quiet::new();
+        if let Some(left_out) = LINES.allow(now) {
+            tracing::warn!(
+                session = self.key.0,
+                room = %self.room.name,
+                seed = self.room.seed,
+                cell = cell.0,
+                left_out,
+                "a client's cell differs from the room's; it gets a keyframe"
+            );
+        }
     }
 }
 

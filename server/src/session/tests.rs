@@ -59,7 +59,11 @@ impl Rig {
             let tick = self.room.next_tick();
             for player in 0..21u16 {
                 let heading = Angle((u32::from(player) * 12 + tick.0 / 400 * 50) as u8);
+                let Some(session) = self.room.session_of(PlayerId(player)) else {
+                    continue;
+                };
                 self.room.push(RoomRequest::Input {
+                    session,
                     player: PlayerId(player),
                     tick,
                     input: Input::new(heading, Throttle::FULL, None, tick.0.is_multiple_of(90)),
@@ -322,4 +326,41 @@ fn a_player_is_told_that_a_line_was_not_sent() {
     rig.told.clear();
     rig.run(1);
     assert!(!rig.told.iter().any(|m| by_server(&m)), "once");
+}
+
+#[test]
+fn a_session_that_missed_its_end_is_told_and_steers_nobody() {
+    // Taken over while it took nothing, for longer than ticks are kept.
+    let mut rig = Rig::new("tiny", 4, false);
+    rig.run(3);
+    let player = rig.session.player().unwrap();
+    let previous = KEY;
+    let session = SessionKey(900);
+    rig.room.push(RoomRequest::Resume { session, previous });
+    let input = ClientMessage::Input {
+        tick: rig.room.next_tick() + 12,
+        input: Input::new(Angle(0), Throttle::FULL, None, true),
+    };
+    let Received::Forward(stale) = rig.send(&input) else {
+        panic!("an input goes to the room");
+    };
+    let chat = rig.send(&ClientMessage::Chat { text: "boo".into() });
+    let Received::Forward(chat) = chat else {
+        panic!("chat goes to the room");
+    };
+    rig.room.push(stale);
+    rig.room.push(chat);
+    assert_eq!(rig.run(10), Composed::End(CloseReason::Replaced));
+    assert_eq!(rig.count(|m| &m.chats), 0);
+    assert_eq!(rig.room.session_of(player), Some(session));
+
+    // Removed, and the id not given to another yet.
+    let mut rig = Rig::new("tiny", 4, false);
+    rig.run(3);
+    let reason = CloseReason::Kicked;
+    rig.room.push(RoomRequest::Kick {
+        session: KEY,
+        reason,
+    });
+    assert_eq!(rig.run(10), Composed::End(CloseReason::Kicked));
 }

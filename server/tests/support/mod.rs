@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Longer than anything takes on a busy machine; only a failing test waits for it.
@@ -99,6 +100,11 @@ impl Raw {
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocols.parse().unwrap());
+        Raw::handshake(request, stream).await
+    }
+
+    /// Completes the handshake with this request.
+    pub async fn handshake(request: Request<()>, stream: TcpStream) -> Result<Raw, Error> {
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
         Ok(Raw {
             socket,

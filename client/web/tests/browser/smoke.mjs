@@ -11,7 +11,8 @@ import {
 const PAGE_BYTES_MAX = 150_000;
 /** Within three seconds on an idle machine; more only because test machines are busy. */
 const LOAD_TO_PLAY_SECONDS_MAX = 15;
-const DECODE_PERCENT_MAX = 15;
+/** 15 on an idle machine, of which it takes a tenth; more only because test machines are busy. */
+const DECODE_PERCENT_MAX = 30;
 const PICTURES = process.env.TICKWIRE_PICTURES ?? `${ROOT}target/browser-smoke/pictures/`;
 const ROOM = 'smoke';
 /** What Chromium itself says when a server is away; the page handles it. */
@@ -112,7 +113,7 @@ async function play(browser, address, first) {
     await page.keyboard.press('F3');
     await until('leaders', () => page.evaluate(() => document.querySelectorAll('#leaders li').length >= 5), 40);
     await page.keyboard.press('Space');
-    await until('the dash', () => page.evaluate(() => document.getElementById('dash-meter').classList.contains('charging')), 3);
+    await until('the dash', () => page.evaluate(() => document.getElementById('dash-meter').classList.contains('charging')));
     await sleep(1200);
     await picture(page, 'leaderboard');
     await page.keyboard.press('F3');
@@ -182,8 +183,11 @@ async function touch(browser, address) {
     for (const [dx, dy] of [[50, 0], [0, -50], [-50, 0], [0, 50]]) {
       await thumbs('touchStart', [[1, 90, 650]]);
       await thumbs('touchMove', [[1, 90 + dx, 650 + dy]]);
-      await sleep(900);
-      went = distance(before, (await look(page)).own);
+      // One direction may lead into a wall.
+      for (let looks = 0; looks < 25 && went <= 2; looks++) {
+        await sleep(100);
+        went = distance(before, (await look(page)).own);
+      }
       if (went > 2) break;
       await thumbs('touchEnd', []);
     }
@@ -195,7 +199,7 @@ async function touch(browser, address) {
     assert.equal(await page.evaluate(() => window.tickwire.client.input.aim), 64, 'the right thumb aims up');
     await thumbs('touchEnd', []);
     await page.tap('#dash-button');
-    await until('the dash', () => page.evaluate(() => document.getElementById('dash-button').disabled), 3);
+    await until('the dash', () => page.evaluate(() => document.getElementById('dash-button').disabled));
     await retire(opened);
     return `${went.toFixed(1)} units`;
   });
