@@ -42,6 +42,7 @@ fn help_names_every_option_that_is_promised() {
         "--ca",
         "--stall-readers",
         "--trickle-readers",
+        "--screens",
     ] {
         assert!(help.contains(option), "{option} is missing in:\n{help}");
     }
@@ -49,6 +50,7 @@ fn help_names_every_option_that_is_promised() {
     for option in [
         "--listen",
         "--to",
+        "--profile",
         "--latency",
         "--jitter",
         "--stall",
