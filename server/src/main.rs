@@ -69,6 +69,9 @@ fn run() -> anyhow::Result<()> {
         Some(Command::DevCert(args)) => return cli::dev_cert(&args),
     };
     let level = start_log(config.log, &config.log_level)?;
+    for name in layers::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+        tracing::warn!(%name, "an environment variable is no setting and is ignored");
+    }
     serve(config, &args, &level)
 }
 

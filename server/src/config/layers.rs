@@ -252,6 +252,22 @@ pub fn file_variable() -> &'static OsStr {
     OsStr::new("TICKWIRE_CONFIG")
 }
 
+/// Variables that look like settings and are none: most likely misspelt, and otherwise unnoticed.
+pub fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let command = settings_command();
+    let known: Vec<String> = keys(&command)
+        .filter_map(|arg| arg.get_long().map(variable))
+        .collect();
+    let is_known = |name: &String| {
+        // The bots' token is theirs.
+        known.contains(name) || name == "TICKWIRE_CONFIG" || name == "TICKWIRE_TOKEN"
+    };
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with(ENV_PREFIX) && !is_known(name))
+        .collect()
+}
+
 fn as_argument(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
@@ -275,6 +291,18 @@ mod tests {
         let command = layered(settings_command(), &settings);
         let matches = command.try_get_matches_from([&["tickwire"], args].concat());
         ServerConfig::from_arg_matches(&matches.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_found() {
+        let names = [
+            "TICKWIRE_TICK_RATE",
+            "TICKWIRE_TICKRATE",
+            "TICKWIRE_CONFIG",
+            "HOME",
+        ];
+        let unknown = unknown_variables(names.into_iter().map(OsString::from));
+        assert_eq!(unknown, ["TICKWIRE_TICKRATE"]);
     }
 
     #[test]
