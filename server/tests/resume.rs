@@ -171,11 +171,20 @@ async fn two_hundred_cut_at_once_all_come_back_with_no_double() {
         cut(raw);
         lost.push(welcome);
     }
-    for welcome in &lost {
-        let mut raw = resume(server.address(), &welcome.ticket).await;
-        let again = raw.welcome().await;
-        assert!(again.resumed);
-        assert_eq!((again.player, &again.name), (welcome.player, &welcome.name));
+    let mut tasks = Vec::new();
+    for welcome in lost {
+        let address = server.address();
+        tasks.push(tokio::spawn(async move {
+            let mut raw = resume(address, &welcome.ticket).await;
+            let again = raw.welcome().await;
+            assert!(again.resumed);
+            assert_eq!((again.player, &again.name), (welcome.player, &welcome.name));
+            raw
+        }));
+    }
+    let mut raws = Vec::new();
+    for task in tasks {
+        raws.push(task.await.unwrap());
     }
     assert_eq!(server.metrics().players.get(), 200);
     assert_eq!(server.metrics().tickets_refused.get(), 0);
