@@ -63,7 +63,9 @@ fn clock() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// How the cost of a player grows with the room: to stay within 1.5.
+/// How the cost of a player grows with the room: within 1.5 where there is room for all. Ten times
+/// the players on the dense arena are ten times as crowded (three on every five square units), and
+/// each dash meets ten times as many: that row shows what a crush costs.
 fn growth(_: &mut Criterion) {
     for arena in [SPARSE, DENSE] {
         let [few, many] = [1_000, 10_000].map(|players| {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tickwire_shared::game::{Angle, Arena, Body, Dash, Input, Throttle, World};
 use tickwire_shared::wire::range_coder::{RangeDecoder, RangeEncoder};
 use tickwire_shared::wire::{Avatar, Cell, ClientMessage, FrameStamp, Predictor};
-use tickwire_shared::wire::{Block, PacketReader, ServerMessage, TickReader, codec};
+use tickwire_shared::wire::{Block, PacketReader, ServerMessage, TickReader, codec, model};
 use tickwire_shared::{CellId, Tick, TickRate};
 
 fn load(name: &str) -> Value {
@@ -192,6 +192,28 @@ fn the_golden_messages_mean_what_is_written_beside_them() {
             row["name"]
         );
     }
+}
+
+/// The number is a stranger's too: `docs/protocol.md` tells how it is made.
+#[test]
+fn the_golden_welcome_names_the_table_in_use() {
+    let entries: Vec<u32> = model::TABLE_TEXT
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .map(|entry| entry.parse().unwrap())
+        .collect();
+    let hash = |hash: u32, entry: &u32| (hash ^ entry).wrapping_mul(16_777_619);
+    let expected = entries.iter().fold(2_166_136_261, hash);
+    assert_eq!(model::fingerprint(), expected);
+    let file = load("messages.json");
+    let welcome = &list(&file["server"])[0];
+    let ServerMessage::Welcome(welcome) = codec::decode(&bytes(&welcome["hex"]), 1_024).unwrap()
+    else {
+        panic!("not a welcome");
+    };
+    assert_eq!(welcome.model, expected);
+    assert_eq!(welcome.check_model(), Ok(()));
 }
 
 #[test]
