@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use support::{Raw, Seen, soon, start, until};
@@ -38,11 +38,15 @@ impl Issuer {
         config.security.auth_keys = vec![self.key.clone()];
     }
 
-    /// The sub-protocols that this player offers.
+    /// The sub-protocols that this player offers, with a token that holds for an hour.
     fn offer(&self, sub: &str) -> String {
+        self.offer_for(sub, 3_600)
+    }
+
+    fn offer_for(&self, sub: &str, seconds: u64) -> String {
         let claims = Claims {
             sub: sub.into(),
-            exp: clock::unix_seconds().0 + 3_600,
+            exp: clock::unix_seconds().0 + seconds,
             ..Claims::default()
         };
         let token = make_token(&claims, &self.key.load_signing().unwrap(), None).unwrap();
@@ -267,4 +271,54 @@ async fn many_first_connections_of_one_player_are_one_player() {
     until("all but one are replaced", || replaced() == 29).await;
     until("one is left", || metrics.players.get() == 1).await;
     assert_eq!(metrics.sessions.get(), 1);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_token() {
+    let issuer = Issuer::new("expiry");
+    let server = start(|config| {
+        issuer.require(config);
+        config.security.auth_leeway = 0;
+    });
+    let offer = issuer.offer_for("ann", 5);
+    let mut ann = Raw::offer(server.address(), "room=a", &offer)
+        .await
+        .unwrap();
+    assert_eq!(
+        ann.closed().await.unwrap().0,
+        CloseReason::TokenExpired.code()
+    );
+}
+
+#[tokio::test]
+async fn clients_behind_a_trusted_proxy_are_counted_by_the_address_it_names() {
+    let server = start(|config| {
+        config.security.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        config.limits.connections_per_ip = 1;
+    });
+    let address = server.address();
+    let behind = async |client: IpAddr| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\
+             sec-websocket-protocol: tickwire.v1\r\nx-forwarded-for: {client}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        soon("an answer", stream.read_exact(&mut answer))
+            .await
+            .unwrap();
+        (String::from_utf8_lossy(&answer[9..]).into_owned(), stream)
+    };
+    let ip = |last: u8| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last));
+    let (first, _held) = behind(ip(1)).await;
+    let (again, _) = behind(ip(1)).await;
+    let (other, _) = behind(ip(2)).await;
+    assert_eq!(
+        (first.as_str(), again.as_str(), other.as_str()),
+        ("101", "429", "101")
+    );
+    let counted = server.metrics().refusals.get("connections_per_ip");
+    assert_eq!(counted, 1);
 }

@@ -286,6 +286,22 @@ fn bad_key_files_are_refused_with_file_and_rule() {
 }
 
 #[test]
+fn tokens_name_rooms_by_the_rule_of_the_handshake() {
+    let folder = Folder::new("rooms");
+    let key = folder.write("hs256", "a.key", secret(0));
+    let key = key.load_signing().unwrap();
+    let made = |room: &str| {
+        let rooms = Some(vec![room.to_owned()]);
+        make_token(&Claims { rooms, ..claims() }, &key, None)
+    };
+    for room in ["*", "lobby", "Room_1-b.c"] {
+        assert!(made(room).is_ok(), "{room}");
+    }
+    let error = made("a b").unwrap_err();
+    assert_eq!(error, "a room's name has 1 to 32 letters, digits, - _ .");
+}
+
+#[test]
 fn an_open_server_asks_for_nothing() {
     let grant = Authenticator::Open.check(None, NOW).unwrap();
     assert_eq!(grant.identity, Identity::Anonymous);
