@@ -101,7 +101,7 @@ pub struct RoomSettings {
     pub workers: Option<usize>,
 
     /// Ticks of every room that are kept for sessions that fall behind. More costs memory, fewer
-    /// means keyframes after shorter stalls. 4 to 1024
+    /// means keyframes after shorter stalls. 4 to 60
     #[arg(long, value_name = "TICKS", default_value_t = 16, value_parser = history)]
     pub history_ticks: usize,
 
@@ -327,11 +327,12 @@ fn log_level(text: &str) -> Result<String, String> {
     )
 }
 
-/// Fewer are gone before a network thread that was busy with other rooms gets to see them.
+/// Fewer are gone before a network thread that was busy with other rooms gets to see them; more are
+/// not taken up again by the room's pool.
 fn history(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(ticks @ 4..=1_024) => Ok(ticks),
-        _ => Err("must be 4 to 1024".to_owned()),
+        Ok(ticks @ 4..=60) => Ok(ticks),
+        _ => Err("must be 4 to 60".to_owned()),
     }
 }
 

@@ -137,9 +137,15 @@ fn serve(config: ServerConfig, args: &[OsString], level: &LogLevel) -> anyhow::R
             std::process::exit(1);
         }
         // Joining threads blocks, and a signal must still be heard.
-        tokio::select! {
-            _ = tokio::task::spawn_blocking(|| server.shut_down()) => {}
-            () = end_now() => std::process::exit(1),
+        let mut stopping = tokio::task::spawn_blocking(|| server.shut_down());
+        let mut is_last = is_hurried || cause != Cause::Operator;
+        loop {
+            tokio::select! {
+                _ = &mut stopping => break,
+                () = end_now() => if std::mem::replace(&mut is_last, true) {
+                    std::process::exit(1);
+                },
+            }
         }
     });
     Ok(())

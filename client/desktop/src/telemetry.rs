@@ -40,6 +40,7 @@ struct Line {
     rtt_ms: f64,
     margin_ms: f64,
     interpolation_delay_ms: f64,
+    stall_ms: f64,
     bytes_received: u64,
     avatar_ticks: u64,
     fps: f32,
@@ -170,6 +171,7 @@ impl Line {
             rtt_ms: stats.rtt_ms,
             margin_ms: stats.margin_ms,
             interpolation_delay_ms: stats.interpolation_delay_ms,
+            stall_ms: stats.stall_ms,
             bytes_received: stats.bytes_received,
             avatar_ticks: stats.avatar_ticks,
             ..Line::default()

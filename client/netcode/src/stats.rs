@@ -54,6 +54,9 @@ pub struct Stats {
     pub arrival_gap_max_ms: f64,
     /// Last gap between two tick messages, in milliseconds.
     pub arrival_gap_ms: f64,
+    /// The largest gap of late, in milliseconds: it fades by half every second, so that a stall
+    /// stays visible although the burst after it is over at once.
+    pub stall_ms: f64,
     /// Milliseconds for which others were drawn by extrapolation.
     pub starved_ms: f64,
     /// Bytes received: messages with their WebSocket framing.

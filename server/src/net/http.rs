@@ -34,10 +34,6 @@ pub(super) type Answer = Response<Full<Bytes>>;
 /// A handshake that was answered with 101, with the way to the bytes after it.
 type Upgrade = (hyper::upgrade::OnUpgrade, (Accepted, Guest));
 
-/// Time for the next request on a connection that was served a page. Browsers ask for a page's
-/// modules one upon the other, and open a new connection whenever they want one.
-const PAGE_IDLE_TIME: Duration = Duration::from_secs(5);
-
 /// A connection that serves pages ends after so many handshake deadlines in any case, whatever is
 /// asked for and however slowly it is taken: after a minute by default.
 const PAGE_LIFE_IN_DEADLINES: u32 = 6;
@@ -81,7 +77,7 @@ pub(super) async fn serve(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         // Runs anew for each request, and while nothing is asked for.
-        .header_read_timeout(PAGE_IDLE_TIME.min(life))
+        .header_read_timeout(life)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(transport), service)

@@ -226,7 +226,7 @@ impl Server {
     /// If there is a state folder, rooms and tickets are written there, so that players find their
     /// places in the next process.
     pub fn shut_down(mut self) {
-        self.begin_drain();
+        self.shared.lifecycle.begin_drain();
         let rooms = self.stop();
         let shared = &self.shared;
         if let Some(dir) = &shared.config.operations.state_dir {

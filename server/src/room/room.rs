@@ -426,6 +426,6 @@ impl Drop for Room {
         metrics.players.subtract(players);
         metrics
             .spectators
-            .subtract(self.members.len() as u64 - players);
+            .subtract((self.members.len() as u64).saturating_sub(players));
     }
 }

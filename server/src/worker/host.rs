@@ -6,7 +6,7 @@ use crate::link::{
     Departure, Directory, Envelope, RoomId, RoomLink, WORKER_INBOX_REQUESTS_MAX, WorkerCommand,
     WorkerLink,
 };
-use crate::room::{Broadcast, Room, RoomRequest, SessionKey, StoredRoom};
+use crate::room::{Room, RoomRequest, SessionKey, StoredRoom};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -85,6 +85,8 @@ struct Hosted {
     pacer: Pacer,
     /// Since when nobody has been attached.
     unused_since: Option<LocalTime>,
+    /// It panicked, and is in no state to go on.
+    is_failed: bool,
 }
 
 #[derive(Default)]
@@ -127,12 +129,12 @@ impl Worker {
             link,
             pacer: Pacer::new(rate, now + rate.period().mul_f64(phase)),
             unused_since: None,
+            is_failed: false,
         });
     }
 
     /// Runs one tick of every room that is due.
     fn run_due(&mut self) {
-        let mut failed = Vec::new();
         for index in 0..self.hosted.len() {
             let Step::Run { start, skipped } = self.hosted[index].pacer.step(clock::now()) else {
                 continue;
@@ -140,8 +142,7 @@ impl Worker {
             self.deliver(index);
             let hosted = &mut self.hosted[index];
             let began = clock::now();
-            let Some(broadcast) = hosted.tick(start) else {
-                failed.push(hosted.link.id);
+            let Some(broadcast) = hosted.guarded(|room| room.tick(start)) else {
                 continue;
             };
             hosted.link.feed.publish(broadcast);
@@ -152,21 +153,20 @@ impl Worker {
             hosted.note_use(began);
             self.overruns.account(hosted, took, skipped, began);
         }
-        for room in failed {
-            self.give_up(room);
+        while let Some(failed) = self.hosted.iter().position(|hosted| hosted.is_failed) {
+            self.give_up(failed);
         }
         self.close_unused();
     }
 
-    /// Ends a room whose tick failed. Its players are told and may come back into a new one; the
+    /// Ends a room that panicked. Its players are told and may come back into a new one; the
     /// worker's other rooms go on.
-    fn give_up(&mut self, room: RoomId) {
-        let Some(index) = self.find(room) else { return };
+    fn give_up(&mut self, index: usize) {
         let Hosted { room, link, .. } = self.hosted.remove(index);
         tracing::error!(
             room = %link.info.name,
             tick = room.next_tick().0,
-            "a tick failed; the room is closed"
+            "the room failed and is closed"
         );
         link.info.metrics.rooms_failed.increment();
         self.rooms.fetch_sub(1, Ordering::Relaxed);
@@ -192,11 +192,11 @@ impl Worker {
                 self.take_orders();
             }
             if let Some(at) = self.find(room) {
-                self.hosted[at].room.push(request);
+                self.hosted[at].push(request);
             }
         }
         for (session, departure) in self.departures.drain(..) {
-            self.hosted[index].room.push(match departure {
+            self.hosted[index].push(match departure {
                 Departure::Left => RoomRequest::Leave { session },
                 Departure::Lost => RoomRequest::Detach { session },
             });
@@ -240,10 +240,19 @@ impl Worker {
 }
 
 impl Hosted {
-    /// Runs one tick; `None` if it panicked, and then the room is in no state to go on. The panic
-    /// itself has been printed.
-    fn tick(&mut self, start: LocalTime) -> Option<Arc<Broadcast>> {
-        catch_unwind(AssertUnwindSafe(|| self.room.tick(start))).ok()
+    fn push(&mut self, request: RoomRequest) {
+        self.guarded(|room| room.push(request));
+    }
+
+    /// Lets the room do something; `None` if it has panicked, now or before. The panic itself has
+    /// been printed.
+    fn guarded<T>(&mut self, action: impl FnOnce(&mut Room) -> T) -> Option<T> {
+        if self.is_failed {
+            return None;
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| action(&mut self.room)));
+        self.is_failed = done.is_err();
+        done.ok()
     }
 
     fn note_use(&mut self, now: LocalTime) {

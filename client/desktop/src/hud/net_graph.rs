@@ -16,6 +16,9 @@ const PLOT_ROWS: u32 = 22;
 /// Samples over which rates are taken: a second.
 const RATE_SAMPLES: usize = 10;
 
+/// Number of plots.
+const METRICS: usize = 10;
+
 /// What is plotted, from top to bottom.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 enum Metric {
@@ -23,6 +26,7 @@ enum Metric {
     TickRate,
     Margin,
     Delay,
+    Stall,
     Bytes,
     Bits,
     Corrections,
@@ -31,11 +35,12 @@ enum Metric {
 }
 
 impl Metric {
-    const ALL: [Metric; 9] = [
+    const ALL: [Metric; METRICS] = [
         Metric::Ping,
         Metric::TickRate,
         Metric::Margin,
         Metric::Delay,
+        Metric::Stall,
         Metric::Bytes,
         Metric::Bits,
         Metric::Corrections,
@@ -49,6 +54,7 @@ impl Metric {
             Metric::TickRate => "Tick rate",
             Metric::Margin => "Input margin",
             Metric::Delay => "Interpolation",
+            Metric::Stall => "Longest gap",
             Metric::Bytes => "Received",
             Metric::Bits => "Per avatar, tick",
             Metric::Corrections => "Corrections",
@@ -61,6 +67,7 @@ impl Metric {
     fn floor(self) -> f32 {
         match self {
             Metric::Ping | Metric::Delay | Metric::Margin => 50.0,
+            Metric::Stall => 100.0,
             Metric::TickRate => 40.0,
             Metric::Bytes => 1_000.0,
             Metric::Bits => 8.0,
@@ -72,7 +79,9 @@ impl Metric {
     fn words(self, sample: &Sample) -> String {
         let value = sample.value(self);
         match self {
-            Metric::Ping | Metric::Margin | Metric::Delay => format!("{value:.0} ms"),
+            Metric::Ping | Metric::Margin | Metric::Delay | Metric::Stall => {
+                format!("{value:.0} ms")
+            }
             Metric::TickRate | Metric::Frames => format!("{value:.0} Hz"),
             Metric::Bytes => format!("{:.1} kB/s", value / 1_000.0),
             Metric::Bits => format!("{value:.1} bits"),
@@ -85,7 +94,7 @@ impl Metric {
 /// The numbers of one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sample {
-    values: [f32; 9],
+    values: [f32; METRICS],
     corrections_total: u64,
     desyncs_total: u64,
 }
@@ -106,6 +115,7 @@ impl Sample {
                 now.tick_rate_hz as f32,
                 now.margin_ms as f32,
                 now.interpolation_delay_ms as f32,
+                now.stall_ms as f32,
                 bytes / window,
                 8.0 * bytes / avatars.max(1.0),
                 corrections.saturating_sub(last.corrections.total()) as f32,
@@ -121,7 +131,7 @@ impl Sample {
 /// Samples so far. They are taken while the panel is hidden, too, so that it opens with a past.
 #[derive(Resource)]
 struct Graph {
-    series: [Series; 9],
+    series: [Series; METRICS],
     history: std::collections::VecDeque<Stats>,
     newest: Sample,
     seconds: f32,

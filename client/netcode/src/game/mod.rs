@@ -336,6 +336,8 @@ impl Game {
             stats.arrival_gap_ms = scope.now.since(before).as_secs_f64() * 1e3;
             if !excused {
                 stats.arrival_gap_max_ms = stats.arrival_gap_max_ms.max(stats.arrival_gap_ms);
+                let faded = stats.stall_ms * 0.5_f64.powf(stats.arrival_gap_ms / 1e3);
+                stats.stall_ms = stats.arrival_gap_ms.max(faded);
             }
         }
     }
