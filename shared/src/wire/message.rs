@@ -128,7 +128,7 @@ pub struct Welcome {
     pub resumed: bool,
     /// Version of the server program.
     pub server_version: String,
-    /// [`model::fingerprint`](super::model::fingerprint) of the server: with another one a client
+    /// [`model::fingerprint`] of the server: with another one a client
     /// would read other things out of every cell frame.
     pub model: u32,
 }
