@@ -40,6 +40,9 @@ const DEAD_BAND_TICKS = 0.03;
 /** Deliveries in a row that are all this much better: the line changed for good. */
 const LEVEL_SAMPLES = 8;
 const LEVEL_CHANGE_MS = 150;
+/** The same of a smaller change: all so much better than the middle one of the last minutes. */
+const SHIFT_SAMPLES = 24;
+const SHIFT_MIN_MS = 12;
 const MARGIN_INITIAL_MS = 30;
 
 export class Clock {
@@ -126,12 +129,22 @@ export class Clock {
     deliveries.push({ at: now, ticks });
   }
 
+  worstOfLast(count) {
+    let worst = Infinity;
+    for (let at = Math.max(0, this.deliveries.length - count); at < this.deliveries.length; at++) {
+      worst = Math.min(worst, this.deliveries[at].ticks);
+    }
+    return worst;
+  }
+
   steer(now) {
     let [low, habit, middle] = this.quantiles();
-    const recent = this.deliveries.slice(-LEVEL_SAMPLES);
-    const recentLow = Math.min(...recent.map((delivery) => delivery.ticks));
-    if (this.deliveries.length > LEVEL_SAMPLES && recentLow - low > LEVEL_CHANGE_MS * this.perMs) {
-      this.deliveries = recent;
+    if (this.deliveries.length > LEVEL_SAMPLES && this.worstOfLast(LEVEL_SAMPLES) - low > LEVEL_CHANGE_MS * this.perMs) {
+      this.deliveries = this.deliveries.slice(-LEVEL_SAMPLES);
+      [low, habit, middle] = this.quantiles();
+    }
+    if (this.worstOfLast(SHIFT_SAMPLES) - middle > SHIFT_MIN_MS * this.perMs) {
+      this.deliveries = this.deliveries.slice(-SHIFT_SAMPLES);
       [low, habit, middle] = this.quantiles();
     }
     // Half of all deliveries seem one step of the margin apart, even if they are alike.

@@ -108,6 +108,11 @@ const DEAD_BAND_TICKS: f64 = 0.03;
 /// the server's schedule changed for good: the memory of the old one is dropped.
 const LEVEL_SAMPLES: usize = 8;
 const LEVEL_CHANGE: Duration = Duration::from_millis(150);
+/// So many deliveries in a row that are all better than the middle one of the last minutes, by
+/// this much, say the same of a smaller change: a server that stood still for a few ticks is later
+/// by them from then on, and the lead that was right before would be too long for minutes.
+const SHIFT_SAMPLES: usize = 24;
+const SHIFT_MIN: Duration = Duration::from_millis(12);
 /// The margin assumed necessary before the first delivery is known.
 const MARGIN_INITIAL: Duration = Duration::from_millis(30);
 
@@ -297,6 +302,11 @@ impl Clock {
         let level_change = LEVEL_CHANGE.as_secs_f64() * self.hz;
         if self.deliveries.len() > LEVEL_SAMPLES && recent_low - spread.low > level_change {
             self.deliveries.keep_last(LEVEL_SAMPLES);
+            spread = self.deliveries.spread(self.config.late_share);
+        }
+        let shift = self.deliveries.worst_of_last(SHIFT_SAMPLES) - spread.middle;
+        if shift > SHIFT_MIN.as_secs_f64() * self.hz {
+            self.deliveries.keep_last(SHIFT_SAMPLES);
             spread = self.deliveries.spread(self.config.late_share);
         }
         let config = &self.config;

@@ -103,6 +103,31 @@ fn a_server_that_skips_time_is_found_again() {
 }
 
 #[test]
+fn a_server_that_stood_still_for_a_few_ticks_costs_no_lead_for_minutes() {
+    for hz in [30, 60, 128] {
+        let mut rig = Rig::new(hz);
+        // Up to 8 ms of jitter, by the label.
+        let delay =
+            |label: u32| 0.02 + f64::from(label.wrapping_mul(2_654_435_761) >> 24) / 32_000.0;
+        rig.run(30.0, delay);
+        let lead_of = |rig: &Rig| {
+            let server = (seconds(rig.now, LocalTime(0)) - rig.behind) * f64::from(hz);
+            (rig.clock.ticks(rig.now) - server) / f64::from(hz)
+        };
+        let lead = lead_of(&rig);
+        // Too little to be a jump, too much to be borne.
+        rig.behind += 0.08;
+        rig.run(15.0, delay);
+        let longer = lead_of(&rig) - lead;
+        assert!(
+            longer.abs() < 0.02,
+            "{hz} Hz: {longer} s more lead than before"
+        );
+        assert_eq!(rig.run(10.0, delay), 0);
+    }
+}
+
+#[test]
 fn one_hiccup_on_a_steady_line_costs_no_lead_for_minutes() {
     let mut rig = Rig::new(30);
     rig.run(20.0, |_| 0.01);
