@@ -7,6 +7,7 @@ import time
 import websockets
 
 SECONDS = 3.0
+ATTEMPTS = 3
 
 
 class Reader:
@@ -55,19 +56,23 @@ async def check(url):
         pong_sent, answered = time.monotonic(), []
         pong.add_done_callback(lambda _: answered.append(time.monotonic()))
 
-        # The first second settles; then every binary message is one tick, or a few.
+        # The first second settles; then every binary message is one tick.
+        # After a stall of the machine several come in one, so it may take more than one look.
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             await asyncio.wait_for(socket.recv(), 2)
-        count, octets, began = 0, 0, time.monotonic()
-        while time.monotonic() < began + SECONDS:
-            message = await asyncio.wait_for(socket.recv(), 2)
-            assert isinstance(message, bytes), "a text message"
-            count, octets = count + 1, octets + len(message)
-        per_second = count / (time.monotonic() - began)
-        print(f"{per_second:.1f} binary messages a second, {octets / count:.1f} bytes each")
-        # After a stall of the machine several ticks come in one message.
-        assert 0.7 * rate <= per_second <= 1.1 * rate + 0.5, f"expected about {rate}"
+        for _ in range(ATTEMPTS):
+            count, octets, began = 0, 0, time.monotonic()
+            while time.monotonic() < began + SECONDS:
+                message = await asyncio.wait_for(socket.recv(), 2)
+                assert isinstance(message, bytes), "a text message"
+                count, octets = count + 1, octets + len(message)
+            per_second = count / (time.monotonic() - began)
+            print(f"{per_second:.1f} binary messages a second, {octets / count:.1f} bytes each")
+            if abs(per_second - rate) <= 0.1 * rate + 0.5:
+                break
+        else:
+            raise AssertionError(f"expected about {rate} in one of {ATTEMPTS} spans")
 
         await asyncio.wait_for(pong, 5)
         print(f"ping answered in {1000 * (answered[0] - pong_sent):.1f} ms")

@@ -251,8 +251,7 @@ def resumed(report):
 # --- a restart
 
 JOIN_RATE = 150
-# Three to four on a machine that does nothing else; clients may have tried in vain before.
-BACK_SECONDS = 20
+BACK_SECONDS = 10
 
 
 def restart(folder):

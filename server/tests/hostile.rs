@@ -150,9 +150,7 @@ async fn every_attack_is_refused_and_counted_while_others_play_on() {
         "honest players: room at {hz:.2} ticks/s, worst received {:.2} %",
         worst * 100.0
     );
-    // A thread that the machine leaves without a processor for half a second costs everybody ticks
-    // that are made up by keyframes. Players who suffer from the attacks lose far more.
-    assert!(worst > 0.95, "a player missed ticks: {worst}");
+    assert!(worst > 0.99, "a player missed ticks: {worst}");
     if !cfg!(debug_assertions) {
         assert!(hz > 29.5, "the room ran at {hz:.2} Hz");
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tickwire_netcode::socket::{AsyncDriver, ConnectOptions, now};
 use tickwire_netcode::{
-    CellPool, Client, ClientConfig, Event, InterpolationConfig, SessionState, Stats,
+    CellCache, Client, ClientConfig, Event, InterpolationConfig, SessionState, Stats,
 };
 use tickwire_shared::LocalTime;
 use tokio::sync::watch;
@@ -59,7 +59,7 @@ pub struct BotSetup {
     /// Whether it draws 60 frames per second that nobody looks at.
     pub has_screen: bool,
     /// States shared with the other bots of its thread.
-    pub pool: Option<CellPool>,
+    pub cache: Option<CellCache>,
 }
 
 /// The longest that a bot sleeps before it looks whether the phase has changed.
@@ -81,7 +81,7 @@ pub async fn play(
         seed: setup.seed,
         // The exact replica is all that a brain looks at.
         interpolation: setup.has_screen.then(InterpolationConfig::default),
-        pool: setup.pool,
+        cache: setup.cache,
         ..ClientConfig::default()
     };
     let mut driver = AsyncDriver::new(setup.connect);

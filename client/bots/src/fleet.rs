@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tickwire_netcode::CellPool;
+use tickwire_netcode::CellCache;
 use tickwire_netcode::socket::ConnectOptions;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -84,7 +84,7 @@ fn connect_options(options: &PlayOptions) -> ConnectOptions {
 fn crews(options: &PlayOptions, slow: &SlowLines) -> Vec<Crew> {
     let mut crews: Vec<Crew> = vec![Vec::new(); options.threads as usize];
     // One per thread, so that no thread waits for another.
-    let pools: Vec<CellPool> = crews.iter().map(|_| CellPool::default()).collect();
+    let caches: Vec<CellCache> = crews.iter().map(|_| CellCache::default()).collect();
     for number in 0..options.bots() {
         let (reader, via) = if number < options.players {
             (Reader::Fast, None)
@@ -108,7 +108,7 @@ fn crews(options: &PlayOptions, slow: &SlowLines) -> Vec<Crew> {
             // Neighbouring seeds give unlike generators; an odd factor spreads them anyway.
             seed: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(number),
             delay: Duration::from_secs_f64(f64::from(number) / options.join_rate),
-            pool: (!options.decode_each).then(|| pools[thread].clone()),
+            cache: (!options.decode_each).then(|| caches[thread].clone()),
         };
         crews[thread].push((reader, setup));
     }

@@ -28,32 +28,29 @@ pub struct Profile {
 
 /// Every profile, best first.
 pub const PROFILES: [Profile; 5] = [
-    Profile {
-        name: "lan",
-        up: line(0.3, 0.4, (0, 0.0), 100_000_000),
-        down: line(0.3, 0.4, (0, 0.0), 100_000_000),
-    },
+    even("lan", line(0.3, 0.4, (0, 0.0), 100_000_000)),
     Profile {
         name: "cable",
         up: line(14.0, 6.0, (0, 0.0), 1_000_000),
         down: line(14.0, 3.0, (0, 0.0), 5_000_000),
     },
-    Profile {
-        name: "wifi",
-        up: line(8.0, 25.0, (40, 0.002), 20_000_000),
-        down: line(8.0, 25.0, (40, 0.002), 20_000_000),
-    },
+    even("wifi", line(8.0, 25.0, (40, 0.002), 20_000_000)),
     Profile {
         name: "mobile",
         up: line(35.0, 40.0, (200, 0.002), 1_000_000),
         down: line(35.0, 40.0, (200, 0.002), 4_000_000),
     },
-    Profile {
-        name: "awful",
-        up: line(80.0, 30.0, (200, 0.01), 256_000),
-        down: line(80.0, 30.0, (200, 0.01), 256_000),
-    },
+    even("awful", line(80.0, 30.0, (200, 0.01), 256_000)),
 ];
+
+/// A line that is the same in both directions.
+const fn even(name: &'static str, both: LinkSpec) -> Profile {
+    Profile {
+        name,
+        up: both,
+        down: both,
+    }
+}
 
 /// The profile of this name.
 pub fn named(name: &str) -> Option<Profile> {

@@ -1,6 +1,6 @@
 //! What a caller may choose about a client.
 
-use crate::cell_pool::CellPool;
+use crate::cell_cache::CellCache;
 use crate::clock::ClockConfig;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub struct ClientConfig {
     pub seed: u64,
     /// Whether a lost session is taken up again by itself.
     pub reconnect: bool,
-    /// Clients of one process with the same pool decode the frames of a room once for all of
+    /// Clients of one process with the same cache decode the frames of a room once for all of
     /// them: hundreds of bots cost little more than their sockets. `None` decodes alone.
-    pub pool: Option<CellPool>,
+    pub cache: Option<CellCache>,
 }
 
 impl Default for ClientConfig {
@@ -34,7 +34,7 @@ impl Default for ClientConfig {
             clock: ClockConfig::default(),
             seed: 0,
             reconnect: true,
-            pool: None,
+            cache: None,
         }
     }
 }

@@ -16,7 +16,7 @@
 //! * prediction and smoothing: the own avatar, at once; interpolation: the others, smoothly.
 //! * [`socket`]: the one place that does I/O, behind the feature `socket`.
 
-mod cell_pool;
+mod cell_cache;
 mod client;
 mod clock;
 mod config;
@@ -37,7 +37,7 @@ pub mod socket;
 mod stats;
 mod view;
 
-pub use cell_pool::CellPool;
+pub use cell_cache::CellCache;
 pub use client::Client;
 pub use clock::{ClockConfig, ClockState};
 pub use config::{ClientConfig, InterpolationConfig, InterpolationMode};

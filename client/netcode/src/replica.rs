@@ -14,7 +14,7 @@
 //! any               centre moved away                 (not in block)
 //! ```
 
-use crate::cell_pool::CellPool;
+use crate::cell_cache::CellCache;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_shared::game::{Spark, World};
@@ -37,12 +37,12 @@ pub struct Replica {
     centre: CellId,
     cells: BTreeMap<CellId, Held>,
     /// Where other clients' states are, and the number of this one's world there.
-    pool: Option<(CellPool, usize)>,
+    cache: Option<(CellCache, usize)>,
 }
 
 #[derive(Debug)]
 struct Held {
-    /// Shared with other clients of a pool, or with nobody.
+    /// Shared with other clients of a cache, or with nobody.
     cell: Arc<Cell>,
     status: CellStatus,
 }
@@ -63,10 +63,10 @@ impl Held {
         world: &World,
         stamp: FrameStamp,
         part: CellPart<'_>,
-        pool: Option<&(CellPool, usize)>,
+        cache: Option<&(CellCache, usize)>,
     ) -> Result<(), DecodeError> {
-        if let Some((pool, world)) = pool {
-            self.cell = pool.apply(*world, &self.cell, stamp, part)?;
+        if let Some((cache, world)) = cache {
+            self.cell = cache.apply(*world, &self.cell, stamp, part)?;
             return Ok(());
         }
         let cell = Arc::make_mut(&mut self.cell);
@@ -79,9 +79,9 @@ impl Held {
 
 impl Replica {
     /// A replica that takes what others have decoded already.
-    pub(crate) fn pooled(pool: CellPool, world: usize) -> Replica {
+    pub(crate) fn with_cache(cache: CellCache, world: usize) -> Replica {
         Replica {
-            pool: Some((pool, world)),
+            cache: Some((cache, world)),
             ..Replica::default()
         }
     }
@@ -175,15 +175,15 @@ impl Replica {
             cell: Arc::default(),
             status: CellStatus::AwaitingKeyframe,
         });
-        let pool = self.pool.as_ref();
+        let cache = self.cache.as_ref();
         match (part, copy.status) {
             (CellPart::Keyframe(_), _) => {
                 applied.keyframes += 1;
-                copy.apply(world, stamp, part, pool)?;
+                copy.apply(world, stamp, part, cache)?;
                 copy.status = CellStatus::Following;
             }
             (CellPart::Delta(_), CellStatus::Following) => {
-                if applied.skipped > 0 || copy.apply(world, stamp, part, pool).is_err() {
+                if applied.skipped > 0 || copy.apply(world, stamp, part, cache).is_err() {
                     copy.status = CellStatus::AwaitingKeyframe;
                     applied.desyncs.push(stamp.cell);
                 }

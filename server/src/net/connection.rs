@@ -13,8 +13,8 @@ use super::transport::Transport;
 use crate::clock;
 use crate::config::{NetSettings, ServerConfig};
 use crate::link::Departure;
+use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
-use crate::quiet::Quiet;
 use crate::room::Broadcast;
 use crate::session::{Composed, Received, Session, close_reason};
 use futures_util::StreamExt;
@@ -361,7 +361,7 @@ impl Connection {
     }
 
     fn refuse(&self, reason: CloseReason, error: &dyn std::error::Error) {
-        static LINES: Quiet = Quiet::new();
+        static LINES: LogLimiter = LogLimiter::new();
         if let Some(left_out) = LINES.allow(clock::now()) {
             let session = self.session.borrow();
             tracing::info!(

@@ -1,7 +1,7 @@
 //! The states of a session, and what a client's message means in each.
 
 use super::subscription::Subscription;
-use crate::quiet::Quiet;
+use crate::log_limiter::LogLimiter;
 use crate::room::{RoomInfo, RoomRequest, SessionKey};
 use std::sync::Arc;
 use tickwire_shared::wire::{ClientMessage, CloseReason, DecodeError, ServerMessage, TickComposer};
@@ -181,7 +181,7 @@ impl Session {
 impl Session {
     /// What is needed to run the room again and see why.
     fn log_desync(&self, cell: CellId, now: LocalTime) {
-        static LINES: Quiet = Quiet::new();
+        static LINES: LogLimiter = LogLimiter::new();
         if let Some(left_out) = LINES.allow(now) {
             tracing::warn!(
                 session = self.key.0,

@@ -98,10 +98,10 @@ impl Game {
             .validate()
             .map_err(|_| out_of_range("movement"))?;
         let world = World::with_movement(arena, welcome.tick_rate, welcome.movement);
-        let (world, replica) = match &config.pool {
-            Some(pool) => {
-                let (world, id) = pool.world(world);
-                (world, Replica::pooled(pool.clone(), id))
+        let (world, replica) = match &config.cache {
+            Some(cache) => {
+                let (world, id) = cache.world(world);
+                (world, Replica::with_cache(cache.clone(), id))
             }
             None => (Arc::new(world), Replica::default()),
         };

@@ -9,10 +9,10 @@ import {
 } from './harness.mjs';
 
 const PAGE_BYTES_MAX = 150_000;
-/** Within three seconds on an idle machine; more only because test machines are busy. */
-const LOAD_TO_PLAY_SECONDS_MAX = 15;
-/** 15 on an idle machine, of which it takes a tenth; more only because test machines are busy. */
-const DECODE_PERCENT_MAX = 30;
+const LOAD_TO_PLAY_SECONDS_MAX = 3;
+/** A machine that is busy with other things may need more than one look. */
+const LOADS_MAX = 3;
+const DECODE_PERCENT_MAX = 15;
 const PICTURES = process.env.TICKWIRE_PICTURES ?? `${ROOT}target/browser-smoke/pictures/`;
 const ROOM = 'smoke';
 /** What Chromium itself says when a server is away; the page handles it. */
@@ -68,12 +68,16 @@ async function titleAndJoin(browser, address) {
 async function play(browser, address, first) {
   const { page } = first;
   await check('a page with a name in its address plays soon', async () => {
-    const began = Date.now();
-    const second = await open(browser, `${address}?autojoin=1&name=Grace&room=${ROOM}`);
-    await playing(second.page);
-    const seconds = (Date.now() - began) / 1000;
-    assert.ok(seconds < LOAD_TO_PLAY_SECONDS_MAX, `${seconds} s`);
-    return `${seconds.toFixed(2)} s`;
+    const taken = [];
+    while (taken.length < LOADS_MAX) {
+      const began = Date.now();
+      const opened = await open(browser, `${address}?autojoin=1&name=Grace&room=${ROOM}`);
+      await playing(opened.page);
+      taken.push((Date.now() - began) / 1000);
+      if (taken.at(-1) < LOAD_TO_PLAY_SECONDS_MAX) return `${taken.at(-1).toFixed(2)} s`;
+      await retire(opened);
+    }
+    throw new assert.AssertionError({ message: `${taken.join(' s, ')} s` });
   });
   const second = pages[1];
   await check('real key events move the avatar', async () => {

@@ -18,9 +18,9 @@ const AVATARS_MAX: usize = 1 << 18;
 const STATES_MAX: usize = 1 << 15;
 
 /// States shared by many clients; cloning it gives another handle on the same states. See
-/// [`ClientConfig::pool`](crate::ClientConfig::pool).
+/// [`ClientConfig::cache`](crate::ClientConfig::cache).
 #[derive(Clone, Debug, Default)]
-pub struct CellPool(Arc<Mutex<Shelf>>);
+pub struct CellCache(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
 struct Shelf {
@@ -47,7 +47,7 @@ struct Decoded {
     to: Arc<Cell>,
 }
 
-impl CellPool {
+impl CellCache {
     /// The one copy of an equal world, and its number.
     pub(crate) fn world(&self, world: World) -> (Arc<World>, WorldId) {
         self.with(|shelf| {
@@ -186,42 +186,42 @@ mod tests {
         frame
     }
 
-    /// The pool's only world is number 0.
+    /// The cache's only world is number 0.
     fn delta(
-        pool: &CellPool,
+        cache: &CellCache,
         from: &Arc<Cell>,
         tick: u32,
         bytes: &[u8],
     ) -> Result<Arc<Cell>, DecodeError> {
-        pool.apply(0, from, stamp(tick), CellPart::Delta(bytes))
+        cache.apply(0, from, stamp(tick), CellPart::Delta(bytes))
     }
 
     #[test]
     fn equal_worlds_are_one() {
-        let pool = CellPool::default();
-        let (first, id) = pool.world(world());
-        let (second, same) = pool.world(world());
+        let cache = CellCache::default();
+        let (first, id) = cache.world(world());
+        let (second, same) = cache.world(world());
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(id, same);
         let faster = World::new(Arena::named("tiny").unwrap(), TickRate::new(60).unwrap());
-        assert_ne!(pool.world(faster).1, id);
+        assert_ne!(cache.world(faster).1, id);
     }
 
     #[test]
     fn clients_on_both_ways_to_a_state_go_on_together() {
-        let pool = CellPool::default();
-        let (world, id) = pool.world(world());
+        let cache = CellCache::default();
+        let (world, id) = cache.world(world());
         let mut truth = Cell::default();
         let empty = Arc::new(Cell::default());
         let frame = advance(&world, &mut truth, 1, Some(3));
-        let by_delta = delta(&pool, &empty, 1, &frame).unwrap();
-        let again = delta(&pool, &empty, 1, &frame).unwrap();
+        let by_delta = delta(&cache, &empty, 1, &frame).unwrap();
+        let again = delta(&cache, &empty, 1, &frame).unwrap();
         assert!(Arc::ptr_eq(&by_delta, &again), "decoded once");
         assert_eq!(*by_delta, truth);
 
         let mut keyframe = Vec::new();
         truth.encode_keyframe(&world, stamp(1), &mut keyframe);
-        let by_keyframe = pool
+        let by_keyframe = cache
             .apply(id, &empty, stamp(1), CellPart::Keyframe(&keyframe))
             .unwrap();
         assert!(Arc::ptr_eq(&by_delta, &by_keyframe));
@@ -229,36 +229,36 @@ mod tests {
 
     #[test]
     fn other_bytes_other_rooms_and_other_ticks_are_never_mixed_up() {
-        let pool = CellPool::default();
-        let (world, _) = pool.world(world());
+        let cache = CellCache::default();
+        let (world, _) = cache.world(world());
         let empty = Arc::new(Cell::default());
         let (mut one, mut other) = (Cell::default(), Cell::default());
         let frame_of_one = advance(&world, &mut one, 1, Some(3));
         let frame_of_other = advance(&world, &mut other, 1, Some(4));
-        let first = delta(&pool, &empty, 1, &frame_of_one).unwrap();
-        let second = delta(&pool, &empty, 1, &frame_of_other).unwrap();
+        let first = delta(&cache, &empty, 1, &frame_of_one).unwrap();
+        let second = delta(&cache, &empty, 1, &frame_of_other).unwrap();
         assert_eq!((&*first, &*second), (&one, &other));
         // From here on both rooms send the same bytes, and mean different states.
         let frame = advance(&world, &mut one, 2, None);
         assert_eq!(frame, advance(&world, &mut other, 2, None));
-        let first = delta(&pool, &first, 2, &frame).unwrap();
-        let second = delta(&pool, &second, 2, &frame).unwrap();
+        let first = delta(&cache, &first, 2, &frame).unwrap();
+        let second = delta(&cache, &second, 2, &frame).unwrap();
         assert_eq!((&*first, &*second), (&one, &other));
-        assert!(delta(&pool, &empty, 2, &[0xff; 9]).is_err());
+        assert!(delta(&cache, &empty, 2, &[0xff; 9]).is_err());
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let pool = CellPool::default();
-        let (world, _) = pool.world(world());
+        let cache = CellCache::default();
+        let (world, _) = cache.world(world());
         let mut truth = Cell::default();
         let mut state = Arc::new(Cell::default());
         for tick in 1..=STATES_MAX as u32 + 100 {
             let frame = advance(&world, &mut truth, tick, (tick == 1).then_some(9));
-            state = delta(&pool, &state, tick, &frame).unwrap();
+            state = delta(&cache, &state, tick, &frame).unwrap();
         }
         assert_eq!(*state, truth);
-        pool.with(|shelf| {
+        cache.with(|shelf| {
             assert_eq!(shelf.order.len(), STATES_MAX);
             assert_eq!(shelf.results.len(), STATES_MAX);
             assert_eq!(shelf.states.len(), STATES_MAX);

@@ -12,17 +12,17 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// Lets the first lines of a kind through in each period and counts the rest.
 #[derive(Debug, Default)]
-pub struct Quiet {
+pub struct LogLimiter {
     /// The start of the period in microseconds; 0 before the first line.
     began: AtomicU64,
     /// Lines since then.
     lines: AtomicU64,
 }
 
-impl Quiet {
+impl LogLimiter {
     /// Nothing said yet.
-    pub const fn new() -> Quiet {
-        Quiet {
+    pub const fn new() -> LogLimiter {
+        LogLimiter {
             began: AtomicU64::new(0),
             lines: AtomicU64::new(0),
         }
@@ -52,11 +52,11 @@ mod tests {
 
     #[test]
     fn a_flood_becomes_a_few_lines_and_a_count() {
-        let quiet = Quiet::new();
+        let limiter = LogLimiter::new();
         let at = |seconds: u64| LocalTime(seconds * 1_000_000);
         let said = |now| {
             (0..1_000)
-                .filter_map(|_| quiet.allow(now))
+                .filter_map(|_| limiter.allow(now))
                 .collect::<Vec<_>>()
         };
         assert_eq!(said(at(1)), [0; 10]);
